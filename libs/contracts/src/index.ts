@@ -1,0 +1,4 @@
+export * from './actions';
+export * from './permissions';
+export * from './states';
+export * from './wire';
