@@ -1,9 +1,15 @@
 /** What a person may be allowed to do. Roles are sets of these. */
 export const PERMISSIONS = [
-  'commands.create', 'commands.read', 'commands.cancel', 'commands.retry',
-  'clients.read', 'clients.manage',
-  'users.manage', 'roles.manage',
-  'audit.read', 'audit.export',
+  'commands.create',
+  'commands.read',
+  'commands.cancel',
+  'commands.retry',
+  'clients.read',
+  'clients.manage',
+  'users.manage',
+  'roles.manage',
+  'audit.read',
+  'audit.export',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

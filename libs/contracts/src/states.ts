@@ -3,7 +3,15 @@
  * the database refuses any other move by itself (a test compares the two).
  */
 export const COMMAND_STATES = [
-  'pending', 'dispatched', 'running', 'completed', 'failed', 'cancelled', 'expired', 'timed_out', 'indeterminate',
+  'pending',
+  'dispatched',
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'expired',
+  'timed_out',
+  'indeterminate',
 ] as const;
 export type CommandState = (typeof COMMAND_STATES)[number];
 
@@ -29,7 +37,12 @@ export const IN_FLIGHT_STATES = ['dispatched', 'running'] as const satisfies rea
 
 /** States that only a retry leaves, or, for the two provisional ones, a late report of the same attempt. */
 export const END_STATES = [
-  'completed', 'failed', 'cancelled', 'expired', 'timed_out', 'indeterminate',
+  'completed',
+  'failed',
+  'cancelled',
+  'expired',
+  'timed_out',
+  'indeterminate',
 ] as const satisfies readonly CommandState[];
 
 /** Served first everywhere; agents keep one slot for it. */
