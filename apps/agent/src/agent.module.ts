@@ -1,0 +1,41 @@
+import { Module } from '@nestjs/common';
+import { AgentConfig, readConfig } from './config';
+import { HandlerRegistry } from './handlers/handler-registry';
+import { NoopHandler } from './handlers/noop.handler';
+import { PrintHandler } from './handlers/print.handler';
+import { ScreenshotHandler } from './handlers/screenshot.handler';
+import { ShellHandler } from './handlers/shell.handler';
+import { SystemInfoHandler } from './handlers/system-info.handler';
+import { Journal } from './journal/journal';
+import { ApiClient } from './link/api-client';
+import { EventStreamLink } from './link/event-stream';
+import { Policy } from './policy/policy';
+import { PayloadCheck } from './runner/payload-check';
+import { ResultPoster } from './runner/result-poster';
+import { Runner } from './runner/runner';
+
+function registry(): HandlerRegistry {
+  return new HandlerRegistry([
+    new NoopHandler(),
+    new PrintHandler(),
+    new ScreenshotHandler(),
+    new ShellHandler(),
+    new SystemInfoHandler(),
+  ]);
+}
+
+/** Owns how the agent's pieces are put together; it must never hold behaviour of its own. */
+@Module({
+  providers: [
+    { provide: AgentConfig, useFactory: () => readConfig(process.env) },
+    { provide: Policy, useFactory: (config: AgentConfig) => Policy.load(config.policyFile), inject: [AgentConfig] },
+    { provide: HandlerRegistry, useFactory: registry },
+    ApiClient,
+    EventStreamLink,
+    Journal,
+    PayloadCheck,
+    ResultPoster,
+    Runner,
+  ],
+})
+export class AgentModule {}

@@ -1,0 +1,89 @@
+import { wait } from '../waiting';
+import type { Handler, HandlerContext, HandlerResult } from './handler';
+import { literal, powerShell } from './power-shell';
+import { runProgram } from './run-program';
+
+export interface PrintPayload {
+  filePath?: string;
+  file?: string;
+  printer?: string;
+  copies?: number;
+  options?: { duplex?: boolean };
+}
+
+const POLL_MS = 1_000;
+const CANCEL_TIMEOUT_MS = 10_000;
+
+export function printCommand(platform: NodeJS.Platform, payload: PrintPayload): { file: string; args: string[] } {
+  const path = payload.filePath ?? payload.file ?? '';
+  const copies = payload.copies ?? 1;
+  if (platform === 'win32') {
+    const target = payload.printer ? `PrintTo -ArgumentList ${literal(`"${payload.printer}"`)}` : 'Print';
+    const once = `Start-Process -FilePath ${literal(path)} -Verb ${target} -WindowStyle Hidden -Wait`;
+    return powerShell(copies === 1 ? once : `1..${copies} | ForEach-Object { ${once} }`);
+  }
+  const args = ['-n', String(copies)];
+  if (payload.options?.duplex !== undefined) {
+    args.push('-o', `sides=${payload.options.duplex ? 'two-sided-long-edge' : 'one-sided'}`);
+  }
+  if (payload.printer) args.push('-d', payload.printer);
+  return { file: 'lp', args: [...args, '--', path] };
+}
+
+/** `request id is NAME-12 (1 file(s))` */
+export function requestId(stdout: string): string | undefined {
+  return /request id is (\S+)/.exec(stdout)?.[1];
+}
+
+/** Whether the job stands in an answer of `lpstat`, whose lines start with the job's id. */
+export function lists(stdout: string, job: string): boolean {
+  return stdout.split('\n').some((line) => line.split(/\s/, 1)[0] === job);
+}
+
+/** Owns handing one file to the spooler and following its job; it must never hand the same attempt over twice. */
+export class PrintHandler implements Handler {
+  readonly action = 'print';
+
+  constructor(private readonly platform: NodeJS.Platform = process.platform) {}
+
+  async run(context: HandlerContext): Promise<HandlerResult> {
+    const payload = context.frame.payload as PrintPayload;
+    if (this.platform === 'win32' && payload.options?.duplex) {
+      return { success: false, error: 'duplex cannot be chosen on Windows: set it in the printer' };
+    }
+    const { file, args } = printCommand(this.platform, payload);
+    // The answer of lp is read in English.
+    const env = { LC_ALL: 'C' };
+    const end = await runProgram(context, file, args, { env });
+    if (end.exitCode !== 0) {
+      return { success: false, data: end, error: end.stderr.trim() || `${file} ended with exit code ${end.exitCode}` };
+    }
+    if (this.platform === 'win32') return { success: true, data: { state: 'handed_over' } };
+    const job = requestId(end.stdout);
+    if (!job) return { success: true, data: { jobId: null, state: 'unknown', stdout: end.stdout } };
+    context.progress({ message: `spooled as ${job}` });
+    return { success: true, data: { jobId: job, state: await this.follow(context, job) } };
+  }
+
+  /** The runner's timeout ends the polling; a job that nobody waits for any more must not print later. */
+  private async follow(context: HandlerContext, job: string): Promise<'completed' | 'unknown'> {
+    const env = { LC_ALL: 'C' };
+    try {
+      for (;;) {
+        const open = await runProgram(context, 'lpstat', ['-W', 'not-completed', '-o'], { env });
+        if (open.exitCode === 0 && !lists(open.stdout, job)) break;
+        await wait(POLL_MS, context.signal);
+      }
+      const done = await runProgram(context, 'lpstat', ['-W', 'completed', '-o'], { env });
+      return lists(done.stdout, job) ? 'completed' : 'unknown';
+    } catch (error) {
+      if (context.signal.aborted) await this.cancelJob(context, job);
+      throw error;
+    }
+  }
+
+  private async cancelJob(context: HandlerContext, job: string): Promise<void> {
+    const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
+    await runProgram({ ...context, signal }, 'cancel', [job]).catch(() => undefined);
+  }
+}

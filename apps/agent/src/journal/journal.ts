@@ -1,0 +1,80 @@
+import type { CommandFrame, InFlightEntry, ResultReport } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { AgentConfig } from '../config';
+
+export interface JournalEntry {
+  frame: CommandFrame;
+  state: InFlightEntry['state'];
+  result?: ResultReport;
+}
+
+/** Owns what this machine durably knows of its commands; it must never answer before the disk has it. */
+@Injectable()
+export class Journal {
+  private readonly db: RootDatabase<JournalEntry, string>;
+  /** lmdb shows a write only after its commit; decisions between two events need it at once. */
+  private readonly entries = new Map<string, JournalEntry>();
+
+  constructor(config: AgentConfig) {
+    mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+    this.db = open<JournalEntry, string>({ path: join(config.dataDir, 'journal.mdb'), encoding: 'json' });
+    for (const { key, value } of this.db.getRange()) this.entries.set(key, value);
+  }
+
+  get(id: string): JournalEntry | undefined {
+    return this.entries.get(id);
+  }
+
+  all(): JournalEntry[] {
+    return [...this.entries.values()];
+  }
+
+  inFlight(): InFlightEntry[] {
+    return this.all().map(({ frame, state }) => ({ id: frame.id, attempt: frame.attempt, state }));
+  }
+
+  /** False when this attempt, or a later one, is known already, or an earlier one still runs. */
+  async received(frame: CommandFrame): Promise<boolean> {
+    const known = this.entries.get(frame.id);
+    if (known && (known.frame.attempt >= frame.attempt || known.state === 'started')) return false;
+    await this.save({ frame, state: 'received' });
+    return true;
+  }
+
+  async started(frame: CommandFrame): Promise<boolean> {
+    return this.move(frame, { frame, state: 'started' });
+  }
+
+  async finished(frame: CommandFrame, result: ResultReport): Promise<boolean> {
+    return this.move(frame, { frame, state: 'finished', result });
+  }
+
+  /** The attempt fences: the answer to an old attempt must not take the entry of a new one away. */
+  async remove(frame: CommandFrame): Promise<void> {
+    if (this.entries.get(frame.id)?.frame.attempt !== frame.attempt) return;
+    this.entries.delete(frame.id);
+    await this.db.remove(frame.id);
+    await this.db.flushed;
+  }
+
+  async close(): Promise<void> {
+    await this.db.flushed;
+    await this.db.close();
+  }
+
+  private async move(frame: CommandFrame, entry: JournalEntry): Promise<boolean> {
+    const known = this.entries.get(frame.id);
+    if (known?.frame.attempt !== frame.attempt || known.state === 'finished') return false;
+    await this.save(entry);
+    return true;
+  }
+
+  private async save(entry: JournalEntry): Promise<void> {
+    this.entries.set(entry.frame.id, entry);
+    await this.db.put(entry.frame.id, entry);
+    await this.db.flushed;
+  }
+}

@@ -1,0 +1,44 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { AgentModule } from './agent.module';
+import { readConfig } from './config';
+import { Journal } from './journal/journal';
+import { EventStreamLink } from './link/event-stream';
+import { AgentLog } from './log';
+import { Policy } from './policy/policy';
+import { Runner } from './runner/runner';
+import { messageOf } from './waiting';
+
+async function main(): Promise<void> {
+  const log = new AgentLog();
+  try {
+    // Before Nest, which would tell a wrong setting twice and with a stack.
+    Policy.load(readConfig(process.env).policyFile);
+    const app = await NestFactory.createApplicationContext(AgentModule, { logger: log, abortOnError: false });
+    const link = app.get(EventStreamLink);
+    const runner = app.get(Runner);
+    let stopped = false;
+    const stop = async (why: string): Promise<void> => {
+      if (stopped) return;
+      stopped = true;
+      log.log(`stopping: ${why}`, 'agent');
+      link.stop();
+      await runner.stop();
+      await app.get(Journal).close();
+      await app.close();
+      log.log('stopped', 'agent');
+      process.exit(0);
+    };
+    process.on('SIGINT', () => void stop('SIGINT'));
+    process.on('SIGTERM', () => void stop('SIGTERM'));
+    // A parent that is gone cannot stop its agent any more.
+    process.on('disconnect', () => void stop('the parent process is gone'));
+    await runner.recover();
+    await link.run();
+  } catch (error) {
+    log.fatal(messageOf(error), 'agent');
+    process.exit(1);
+  }
+}
+
+void main();

@@ -1,0 +1,145 @@
+import type { CommandFrame, ResultReport } from '@gwanje/contracts';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Handler, HandlerContext, HandlerResult } from '../handlers/handler';
+import { HandlerRegistry } from '../handlers/handler-registry';
+import { Journal } from '../journal/journal';
+import { ApiClient } from '../link/api-client';
+import { Policy } from '../policy/policy';
+import { PayloadCheck } from './payload-check';
+import { ResultPoster } from './result-poster';
+import { Runner } from './runner';
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
+const frame = (id: string, change: Partial<CommandFrame> = {}): CommandFrame => {
+  return { id, action: 'noop', payload: {}, priority: 5, attempt: 1, timeoutMs: 60_000, ...change };
+};
+
+describe('Runner', () => {
+  let runs: HandlerContext[];
+  let ends: Map<string, (result: HandlerResult) => void>;
+  let results: Map<string, ResultReport>;
+  let startStatus: number;
+  let journal: Journal;
+  let runner: Runner;
+
+  beforeEach(() => {
+    [runs, ends, results, startStatus] = [[], new Map(), new Map(), 200];
+    const config = {
+      serverUrl: 'http://x',
+      clientKey: 'sk_a_b',
+      concurrency: 1,
+      dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
+    };
+    const api = new ApiClient(config);
+    const ok = { ok: true as const, body: undefined };
+    jest.spyOn(api, 'start').mockImplementation(async () => {
+      return startStatus === 200 ? ok : { ok: false, status: startStatus, detail: '' };
+    });
+    jest.spyOn(api, 'result').mockImplementation(async (id, body) => {
+      results.set(id, body);
+      return ok;
+    });
+    const handler = (action: string): Handler => ({
+      action,
+      run: (context) => {
+        runs.push(context);
+        return new Promise((resolve, reject) => {
+          ends.set(context.frame.id, resolve);
+          context.signal.addEventListener('abort', () => reject(new Error('aborted')));
+        });
+      },
+    });
+    journal = new Journal(config);
+    const poster = new ResultPoster(api, journal);
+    const handlers = new HandlerRegistry([handler('noop'), handler('print')], ['noop', 'print']);
+    runner = new Runner(config, journal, api, handlers, new PayloadCheck(new Policy({})), poster);
+  });
+  afterEach(() => journal.close());
+
+  const ran = (): string[] => runs.map(({ frame: { id, attempt } }) => `${id}/${attempt}`);
+
+  it('runs an attempt once, however often it is sent', async () => {
+    await Promise.all([runner.accept(frame('a')), runner.accept(frame('a'))]);
+    await settle();
+    runner.resume();
+    await runner.accept(frame('a'));
+    expect(ran()).toEqual(['a/1']);
+    ends.get('a')?.({ success: true, data: 1 });
+    await settle();
+    expect(results.get('a')).toMatchObject({ attempt: 1, success: true, data: 1 });
+    expect(journal.all()).toEqual([]);
+  });
+
+  it('keeps one slot for emergencies and serves by priority', async () => {
+    await runner.accept(frame('a'));
+    for (const [id, priority] of [
+      ['low', 1],
+      ['nine', 9],
+      ['e1', 10],
+      ['e2', 10],
+    ] as const) {
+      await runner.accept(frame(id, { priority }));
+    }
+    await settle();
+    expect(ran()).toEqual(['a/1', 'e1/1']);
+    ends.get('a')?.({ success: true });
+    await settle();
+    ends.get('e1')?.({ success: true });
+    await settle();
+    ends.get('e2')?.({ success: true });
+    await settle();
+    expect(ran()).toEqual(['a/1', 'e1/1', 'e2/1', 'nine/1']);
+  });
+
+  it('never runs what the server does not let start', async () => {
+    startStatus = 409;
+    await runner.accept(frame('a'));
+    await settle();
+    expect([ran(), journal.all(), results.size]).toEqual([[], [], 0]);
+  });
+
+  it('refuses wrong payloads, unknown actions and what the policy forbids', async () => {
+    await runner.accept(frame('a', { payload: { delayMs: -1 } }));
+    await runner.accept(frame('b', { action: 'nothing' }));
+    await runner.accept(frame('c', { action: 'shell', payload: { program: 'ls' } }));
+    await settle();
+    expect(ran()).toEqual([]);
+    expect(results.get('a')?.error).toContain('payload/delayMs');
+    expect(results.get('b')?.error).toContain('nothing');
+    expect(results.get('c')?.error).toContain('policy');
+  });
+
+  it('ends by timeout, by cancel while running and by cancel while waiting', async () => {
+    await runner.accept(frame('a'));
+    await runner.accept(frame('b'));
+    await settle();
+    await runner.cancel({ id: 'b', attempt: 1 });
+    await runner.cancel({ id: 'a', attempt: 2 });
+    expect(results.has('a')).toBe(false);
+    await runner.cancel({ id: 'a', attempt: 1 });
+    await runner.accept(frame('t', { timeoutMs: 20 }));
+    await settle();
+    await settle();
+    expect(ran()).toEqual(['a/1', 't/1']);
+    expect([...results].map(([id, { outcome }]) => [id, outcome]).sort()).toEqual([
+      ['a', 'cancelled'],
+      ['b', 'cancelled'],
+      ['t', 'timed_out'],
+    ]);
+  });
+
+  it('after a crash runs what may repeat and tells the truth of the rest', async () => {
+    const print = frame('p', { action: 'print', payload: { file: '/x' } });
+    for (const one of [frame('n'), print]) {
+      await journal.received(one);
+      await journal.started(one);
+    }
+    await runner.recover();
+    runner.resume();
+    await settle();
+    expect(ran()).toEqual(['n/1']);
+    expect(results.get('p')).toMatchObject({ success: false, outcome: 'indeterminate' });
+  });
+});

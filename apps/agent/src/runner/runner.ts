@@ -1,0 +1,197 @@
+import { ACTIONS, type CancelFrame, type CommandFrame, type ResultReport } from '@gwanje/contracts';
+import { Injectable, Logger } from '@nestjs/common';
+import { AgentConfig } from '../config';
+import { HandlerRegistry } from '../handlers/handler-registry';
+import { Journal } from '../journal/journal';
+import { ApiClient } from '../link/api-client';
+import { messageOf, wait } from '../waiting';
+import { Attempt } from './attempt';
+import { PayloadCheck } from './payload-check';
+import { killTree } from './process-tree';
+import { CommandQueue } from './queue';
+import { ResultPoster } from './result-poster';
+
+const STOP_GRACE_MS = 5_000;
+
+/** Owns the life of each command on this machine; it must never run an attempt twice or before the server's yes. */
+@Injectable()
+export class Runner {
+  private readonly log = new Logger('runner');
+  private readonly queue: CommandQueue;
+  private readonly active = new Map<string, Attempt>();
+  /** Events about one command are handled one after another. */
+  private readonly turns = new Map<string, Promise<void>>();
+  /** Finished commands whose last output is still on its way: their result must not overtake it. */
+  private readonly closing = new Set<string>();
+  private stopping = false;
+
+  constructor(
+    config: AgentConfig,
+    private readonly journal: Journal,
+    private readonly api: ApiClient,
+    private readonly handlers: HandlerRegistry,
+    private readonly check: PayloadCheck,
+    private readonly poster: ResultPoster,
+  ) {
+    this.queue = new CommandQueue(config.concurrency);
+  }
+
+  /** Before the first session. What a crashed agent left running is watched by nobody and could overlap a retry. */
+  async recover(): Promise<void> {
+    for (const { frame, state } of this.journal.all()) {
+      if (state !== 'started') continue;
+      await killTree(frame.id);
+      if (isIdempotent(frame)) continue;
+      const error = 'the agent stopped between start and finish: the command may or may not have happened';
+      await this.journal.finished(frame, { attempt: frame.attempt, success: false, outcome: 'indeterminate', error });
+    }
+  }
+
+  /** After each session: takes up whatever the journal holds and nobody is at. */
+  resume(): void {
+    for (const { frame, state, result } of this.journal.all()) {
+      if (this.turns.has(frame.id) || this.active.has(frame.id)) continue;
+      if (this.closing.has(frame.id)) continue;
+      if (state === 'finished' && result) void this.poster.post(frame, result);
+      else if (!this.queue.has(frame.id)) this.queue.add(frame);
+    }
+    this.next();
+  }
+
+  accept(frame: CommandFrame): Promise<void> {
+    return this.inTurn(frame.id, async () => {
+      if (this.stopping) return;
+      const running = this.active.get(frame.id);
+      if (running && running.frame.attempt < frame.attempt) await this.end(running, 'superseded');
+      if (!(await this.journal.received(frame))) return;
+      this.log.log(`${frame.id} ${frame.action}: received, attempt ${frame.attempt}`);
+      this.queue.remove(frame.id);
+      this.queue.add(frame);
+      this.next();
+    });
+  }
+
+  cancel({ id, attempt }: CancelFrame): Promise<void> {
+    return this.inTurn(id, async () => {
+      const entry = this.journal.get(id);
+      if (entry?.frame.attempt !== attempt || entry.state === 'finished') return;
+      this.log.log(`${id} ${entry.frame.action}: cancel`);
+      const running = this.active.get(id);
+      if (running) return running.end('cancelled');
+      this.queue.remove(id);
+      await this.finish(entry.frame, {
+        attempt,
+        success: false,
+        outcome: 'cancelled',
+        error: 'cancelled before it started',
+      });
+    });
+  }
+
+  /** Commands that are no longer this agent's. A finished one keeps its post: the server's answer to it decides. */
+  async drop(ids: readonly string[]): Promise<void> {
+    const drops = ids.map((id) =>
+      this.inTurn(id, async () => {
+        const running = this.active.get(id);
+        if (running) await this.end(running, 'dropped');
+        this.queue.remove(id);
+        const entry = this.journal.get(id);
+        if (entry && entry.state !== 'finished') await this.journal.remove(entry.frame);
+      }),
+    );
+    await Promise.all(drops);
+  }
+
+  /** What can finish soon may finish; the rest is killed, and said so. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    const over = Promise.all([...this.active.values()].map((attempt) => attempt.over));
+    await Promise.race([over, wait(STOP_GRACE_MS)]);
+    await Promise.all([...this.active.values()].map((attempt) => this.end(attempt, 'stopping')));
+    await Promise.all(this.turns.values());
+    await this.poster.stop();
+  }
+
+  private next(): void {
+    while (!this.stopping) {
+      const frame = this.queue.takeNext(this.active.size);
+      if (!frame) return;
+      const attempt = new Attempt(frame, this.api);
+      this.active.set(frame.id, attempt);
+      attempt.over = this.execute(attempt)
+        .catch((error: unknown) => this.log.error(`${frame.id}: ${messageOf(error)}`))
+        .finally(() => {
+          this.active.delete(frame.id);
+          this.next();
+        });
+    }
+  }
+
+  private async execute(attempt: Attempt): Promise<void> {
+    const { frame } = attempt;
+    const wrong = this.check.refusal(frame.action, frame.payload);
+    const handler = this.handlers.get(frame.action);
+    if (wrong || !handler) {
+      return this.finish(frame, { attempt: frame.attempt, success: false, error: wrong ?? 'no handler' });
+    }
+    if (!(await this.mayStart(attempt))) return;
+    await this.journal.started(frame);
+    const report = await attempt.run(handler, isIdempotent(frame));
+    if (attempt.reason === 'superseded' || attempt.reason === 'dropped') return this.journal.remove(frame);
+    await this.finish(frame, report, attempt);
+  }
+
+  private async mayStart(attempt: Attempt): Promise<boolean> {
+    const { frame } = attempt;
+    try {
+      const answer = await this.api.start(frame.id, frame.attempt, attempt.signal);
+      if (!answer.ok) {
+        this.log.warn(`${frame.id} ${frame.action}: not to be started (${answer.status}): ${answer.detail}`);
+        // Any other refusal is not about this command: it stays received, and the next session takes it up again.
+        if (answer.status === 404 || answer.status === 409) await this.journal.remove(frame);
+        return false;
+      }
+    } catch (error) {
+      if (!attempt.signal.aborted) throw error;
+    }
+    if (!attempt.reason) return true;
+    if (attempt.reason === 'cancelled') {
+      const error = 'cancelled before it started';
+      await this.finish(frame, { attempt: frame.attempt, success: false, outcome: 'cancelled', error });
+    } else if (attempt.reason !== 'stopping') {
+      await this.journal.remove(frame);
+    }
+    return false;
+  }
+
+  /** The outcome is durable before the last output is sent, so a crash in between loses no result. */
+  private async finish(frame: CommandFrame, result: ResultReport, attempt?: Attempt): Promise<void> {
+    if (!(await this.journal.finished(frame, result))) return;
+    this.closing.add(frame.id);
+    const output = attempt?.output.close() ?? Promise.resolve();
+    void output.then(() => {
+      this.closing.delete(frame.id);
+      return this.poster.post(frame, result);
+    });
+  }
+
+  private async end(attempt: Attempt, reason: 'superseded' | 'dropped' | 'stopping'): Promise<void> {
+    attempt.end(reason);
+    await attempt.over;
+  }
+
+  private inTurn(id: string, work: () => Promise<void>): Promise<void> {
+    const turn = (this.turns.get(id) ?? Promise.resolve()).then(work).catch((error: unknown) => {
+      this.log.error(`${id}: ${messageOf(error)}`);
+    });
+    const tracked = turn.finally(() => {
+      if (this.turns.get(id) === tracked) this.turns.delete(id);
+    });
+    this.turns.set(id, tracked);
+    return tracked;
+  }
+}
+
+function isIdempotent(frame: CommandFrame): boolean {
+  return ACTIONS[frame.action]?.idempotent ?? false;
+}

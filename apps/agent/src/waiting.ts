@@ -1,0 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Rejects with an AbortError when the signal fires first. */
+export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, signal ? { signal } : {});
+}
+
+/** Jitter spreads a fleet that lost its server at the same moment. */
+export function backoffMs(failures: number, firstMs = 200, capMs = 10_000): number {
+  const ceiling = Math.min(capMs, firstMs * 2 ** Math.min(failures, 20));
+  return ceiling * (0.5 + Math.random() / 2);
+}
+
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

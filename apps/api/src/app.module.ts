@@ -1,0 +1,30 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { ClientsModule } from './clients/clients.module';
+import { CommandsModule } from './commands/commands.module';
+import { AccessGuard } from './core/access/access.guard';
+import { ClosedByDefault } from './core/access/closed-by-default';
+import type { Config } from './core/config/config';
+import { ConfigModule } from './core/config/config.module';
+import { DatabaseModule } from './core/database/database.module';
+import { ProblemFilter } from './core/errors/problem.filter';
+import { EventsModule } from './core/events/events.module';
+import { HealthController } from './core/http/health.controller';
+import { QueueModule } from './core/queue/queue.module';
+import { IdentityModule } from './identity/identity.module';
+
+/** The modules in rank order: each imports only those before it. */
+@Module({})
+export class AppModule {
+  static with(config: Config): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        DiscoveryModule, ConfigModule.with(config), DatabaseModule, QueueModule, EventsModule,
+        IdentityModule, ClientsModule, CommandsModule,
+      ],
+      controllers: [HealthController],
+      providers: [ClosedByDefault, { provide: APP_GUARD, useClass: AccessGuard }, { provide: APP_FILTER, useClass: ProblemFilter }],
+    };
+  }
+}

@@ -1,0 +1,67 @@
+import type { SessionResponse } from '@gwanje/contracts';
+import { Body, Controller, Headers, HttpCode, Param, Post, Req } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { type AgentPrincipal, Caller, ForAgents } from '../core/access/access';
+import { InvalidInput } from '../core/errors/errors';
+import { type ArtifactView, ArtifactsService } from './artifacts.service';
+import { OutputDto, ResultDto, SessionDto, StartDto } from './commands.dto';
+import { CommandsService } from './commands.service';
+import { OutputService } from './output.service';
+
+/** What agents say of their commands. */
+@Controller('api')
+@ForAgents()
+export class AgentCommandsController {
+  constructor(
+    private readonly commands: CommandsService,
+    private readonly output: OutputService,
+    private readonly artifacts: ArtifactsService,
+  ) {}
+
+  @Post('agents/session')
+  @HttpCode(200)
+  session(@Body() body: SessionDto, @Caller() agent: AgentPrincipal): Promise<SessionResponse> {
+    return this.commands.openSession(body, agent);
+  }
+
+  @Post('commands/:id/start')
+  @HttpCode(200)
+  async start(@Param('id') id: string, @Body() body: StartDto, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest): Promise<object> {
+    await this.commands.start(id, body.attempt, agent, request.id);
+    return {};
+  }
+
+  @Post('commands/:id/output')
+  @HttpCode(200)
+  async append(@Param('id') id: string, @Body() body: OutputDto, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest): Promise<object> {
+    await this.output.append(id, body, agent, request.id);
+    return {};
+  }
+
+  @Post('commands/:id/result')
+  @HttpCode(200)
+  async result(@Param('id') id: string, @Body() body: ResultDto, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest): Promise<object> {
+    await this.commands.report(id, body, agent, request.id);
+    return {};
+  }
+
+  /** The bytes as they are; the file's name percent-encoded in `X-File-Name`. */
+  @Post('commands/:id/artifacts')
+  addArtifact(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Caller() agent: AgentPrincipal,
+    @Headers('content-type') contentType = 'application/octet-stream',
+    @Headers('x-file-name') fileName = 'artifact',
+  ): Promise<ArtifactView> {
+    return this.artifacts.add(id, request.body, contentType, decode(fileName), agent, request.id);
+  }
+}
+
+function decode(fileName: string): string {
+  try {
+    return decodeURIComponent(fileName).slice(0, 255);
+  } catch {
+    throw new InvalidInput([{ path: 'X-File-Name', message: 'must be percent-encoded UTF-8' }]);
+  }
+}

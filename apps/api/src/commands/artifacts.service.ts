@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { createHash } from 'node:crypto';
+import { createReadStream, type ReadStream } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DataSource } from 'typeorm';
+import { v7 as uuid, validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import type { AgentPrincipal } from '../core/access/access';
+import { Config } from '../core/config/config';
+import { InvalidInput, NotFound } from '../core/errors/errors';
+
+export interface ArtifactView {
+  id: string;
+  name: string;
+  contentType: string;
+  size: number;
+  sha256: string;
+}
+
+/** Files that commands brought back: bytes on disk, the rest in PostgreSQL. A row exists only for bytes that are there. */
+@Injectable()
+export class ArtifactsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly config: Config,
+    private readonly audit: AuditService,
+  ) {}
+
+  async add(commandId: string, bytes: unknown, contentType: string, name: string, agent: AgentPrincipal, requestId: string): Promise<ArtifactView> {
+    if (!Buffer.isBuffer(bytes)) throw new InvalidInput([{ path: '', message: 'the body must be the bytes, with their own Content-Type' }]);
+    const [own] = isUuid(commandId)
+      ? await this.database.query<unknown[]>('SELECT 1 FROM commands WHERE id = $1 AND client_id = $2', [commandId, agent.id])
+      : [];
+    if (!own) {
+      await this.audit.record({ actor: agent, action: 'commands.artifact', target: { type: 'command', id: commandId }, outcome: 'refused', requestId });
+      throw new NotFound('command');
+    }
+    const view: ArtifactView = { id: uuid(), name, contentType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+    await mkdir(this.config.ARTIFACTS_DIR, { recursive: true });
+    const path = join(this.config.ARTIFACTS_DIR, view.id);
+    await writeFile(`${path}.part`, bytes, { flush: true });
+    await rename(`${path}.part`, path);
+    await this.database.query('INSERT INTO artifacts (id, command_id, name, content_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)', [
+      view.id, commandId, name, contentType, view.size, view.sha256,
+    ]);
+    return view;
+  }
+
+  async list(commandId: string): Promise<{ items: ArtifactView[] }> {
+    if (!isUuid(commandId)) throw new NotFound('command');
+    const items = await this.database.query<ArtifactView[]>(
+      `SELECT id, name, content_type AS "contentType", size::float8 AS size, sha256 FROM artifacts WHERE command_id = $1 ORDER BY id`,
+      [commandId],
+    );
+    return { items };
+  }
+
+  async open(commandId: string, id: string): Promise<{ artifact: ArtifactView; bytes: ReadStream }> {
+    const artifact = (await this.list(commandId)).items.find((item) => item.id === id);
+    if (!artifact) throw new NotFound('artifact');
+    return { artifact, bytes: createReadStream(join(this.config.ARTIFACTS_DIR, artifact.id)) };
+  }
+}

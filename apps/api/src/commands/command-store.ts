@@ -1,0 +1,201 @@
+import { ACTIONS, type CommandState, END_STATES, EMERGENCY_PRIORITY, IN_FLIGHT_STATES, isLegalMove } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+
+/** A row that this transaction has locked. */
+export interface LockedCommand {
+  id: string;
+  clientId: string;
+  action: string;
+  status: CommandState;
+  attempt: number;
+  maxAttempts: number;
+  reported: { attempt: number; body: unknown } | null;
+}
+
+export interface NewCommand {
+  id: string;
+  clientId: string;
+  batchId: string | null;
+  action: string;
+  payload: unknown;
+  priority: number;
+  timeoutMs: number;
+  notBefore: string | null;
+  expiresAt: string | null;
+  maxAttempts: number;
+  createdBy: string;
+}
+
+const RETRY_BASE_SECONDS = 1;
+const RETRY_CAP_SECONDS = 300;
+
+/**
+ * The only writer of a command's state. Every move names the state and the attempt that it expects, is written down in
+ * `command_logs` by the same transaction, and raises `revision`, which orders the history without gaps.
+ */
+@Injectable()
+export class CommandStore {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  transaction<T>(work: (transaction: EntityManager) => Promise<T>): Promise<T> {
+    return this.database.transaction(work);
+  }
+
+  /** One statement for any number of commands that differ only in id and client. */
+  async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: EntityManager): Promise<void> {
+    await transaction.query(
+      `WITH added AS (
+         INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by)
+         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11
+         FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
+       )
+       INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
+      [
+        ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
+        command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy,
+      ],
+    );
+  }
+
+  async lock(id: string, clientId: string | null, transaction: EntityManager): Promise<LockedCommand | undefined> {
+    const [row] = await transaction.query<LockedCommand[]>(
+      `SELECT id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported
+       FROM commands WHERE id = $1 AND ($2::uuid IS NULL OR client_id = $2) FOR UPDATE`,
+      [id, clientId],
+    );
+    return row;
+  }
+
+  /** Claims the best pending commands of these clients, never more than their free slots. Returns the clients that got some. */
+  async claim(clientIds: string[]): Promise<string[]> {
+    return this.transaction(async (transaction) => {
+      // Locked first, by a statement of its own: the claim below must see what the claimer before us has committed.
+      await transaction.query(`SELECT 1 FROM clients WHERE id = ANY($1) AND status = 'online' ORDER BY id FOR NO KEY UPDATE`, [clientIds]);
+      const rows = await transaction.query<{ client_id: string }[]>(
+        `WITH best AS (
+           SELECT p.id FROM clients c
+           CROSS JOIN LATERAL (
+             SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')
+           ) busy
+           CROSS JOIN LATERAL (
+             SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
+               SELECT id, priority FROM commands
+               WHERE client_id = c.id AND status = 'pending' AND due_at <= now() AND (expires_at IS NULL OR expires_at > now())
+               ORDER BY priority DESC, id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
+             ) q
+           ) p
+           WHERE c.id = ANY($1) AND c.status = 'online' AND (busy.taken + p.place <= c.concurrency OR p.priority = ${EMERGENCY_PRIORITY})
+         ), moved AS (
+           UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
+             deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
+           FROM best WHERE commands.id = best.id AND commands.status = 'pending'
+           RETURNING commands.id, commands.client_id, commands.revision, commands.attempt
+         ), logged AS (
+           INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
+         )
+         SELECT DISTINCT client_id FROM moved`,
+        [clientIds],
+      );
+      return rows.map((row) => row.client_id);
+    });
+  }
+
+  /** Moves a locked command; the caller has checked that the move is legal, and the database checks it again. */
+  async move(command: LockedCommand, to: CommandState, set: Record<string, unknown>, data: object, transaction: EntityManager): Promise<void> {
+    if (command.status !== to && !isLegalMove(command.status, to)) throw new Error(`illegal move ${command.status} -> ${to}`);
+    const ended = (END_STATES as readonly CommandState[]).includes(to);
+    const columns: Record<string, unknown> = { ...set, status: to };
+    const names = Object.keys(columns);
+    const assignments = names.map((name, index) => `${name} = $${index + 6}`);
+    if (to === 'running') assignments.push('started_at = now()', 'deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)');
+    if (ended) assignments.push('completed_at = now()');
+    const rows = await transaction.query<unknown[]>(
+      `WITH moved AS (
+         UPDATE commands SET ${assignments.join(', ')}, revision = revision + 1
+         WHERE id = $1 AND status = $2 AND attempt = $3 RETURNING id, revision, attempt
+       )
+       INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
+       SELECT id, revision, $4, attempt, $5 FROM moved RETURNING 1`,
+      [command.id, command.status, command.attempt, to, JSON.stringify(data), ...names.map((name) => columns[name])],
+    );
+    if (rows.length !== 1) throw new Error(`command ${command.id} changed under its lock`);
+    command.status = to;
+  }
+
+  /** Starts a new attempt after `delay` seconds; by itself, or because an operator asks for it. */
+  async retry(command: LockedCommand, delay: number, by: 'automatic' | 'operator', transaction: EntityManager): Promise<void> {
+    await transaction.query(
+      `WITH moved AS (
+         UPDATE commands SET status = 'pending', attempt = attempt + 1, max_attempts = greatest(max_attempts, attempt + 1),
+           revision = revision + 1, due_at = now() + make_interval(secs => $4), deadline_at = NULL, expires_at = CASE WHEN expires_at <= now() THEN NULL ELSE expires_at END,
+           dispatched_at = NULL, started_at = NULL, completed_at = NULL, result = NULL, error_message = NULL
+         WHERE id = $1 AND status = $2 AND attempt = $3 RETURNING id, revision, attempt
+       )
+       INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
+       SELECT id, revision, 'retry', attempt, jsonb_build_object('by', $5::text, 'delaySeconds', $4::float8) FROM moved`,
+      [command.id, command.status, command.attempt, delay, by],
+    );
+  }
+
+  /** Whether the command, just failed or timed out, is to be tried again by itself; then it is put back. */
+  async retryIfDue(command: LockedCommand, certain: boolean, transaction: EntityManager): Promise<boolean> {
+    const safe = certain || ACTIONS[command.action]?.idempotent === true;
+    if (!safe || command.attempt >= command.maxAttempts) return false;
+    const backoff = Math.min(RETRY_BASE_SECONDS * 2 ** (command.attempt - 1), RETRY_CAP_SECONDS);
+    await this.retry(command, backoff * (0.5 + Math.random() / 2), 'automatic', transaction);
+    return true;
+  }
+
+  /** Ends what nobody started before `expiresAt`. Returns the ids, at most `limit`. */
+  expire(limit: number): Promise<LockedCommand[]> {
+    return this.sweep(`status IN ('pending', 'dispatched') AND expires_at <= now()`, limit, async (command, transaction) => {
+      await this.move(command, 'expired', { error_message: 'expiresAt passed before it started' }, {}, transaction);
+    });
+  }
+
+  /** The server's own, provisional verdict on what has not answered by its deadline. */
+  timeOut(limit: number): Promise<LockedCommand[]> {
+    return this.sweep(`status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
+      await this.move(command, 'timed_out', { error_message: 'no word from the agent by the deadline' }, { from: command.status }, transaction);
+      await this.retryIfDue(command, false, transaction);
+    });
+  }
+
+  /** Clients online that have due work and a free slot. */
+  async findStarving(limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }[]>(
+      `SELECT c.id FROM clients c WHERE c.status = 'online' AND EXISTS (
+         SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now()
+       ) AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency
+       LIMIT $1`,
+      [limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async inFlight(clientId: string, transaction: EntityManager): Promise<LockedCommand[]> {
+    return transaction.query<LockedCommand[]>(
+      `SELECT id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported
+       FROM commands WHERE client_id = $1 AND status = ANY($2) ORDER BY id FOR UPDATE`,
+      [clientId, IN_FLIGHT_STATES],
+    );
+  }
+
+  private async sweep(
+    where: string,
+    limit: number,
+    act: (command: LockedCommand, transaction: EntityManager) => Promise<void>,
+  ): Promise<LockedCommand[]> {
+    return this.transaction(async (transaction) => {
+      const rows = await transaction.query<LockedCommand[]>(
+        `SELECT id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported
+         FROM commands WHERE ${where} LIMIT $1 FOR UPDATE SKIP LOCKED`,
+        [limit],
+      );
+      for (const row of rows) await act(row, transaction);
+      return rows;
+    });
+  }
+}

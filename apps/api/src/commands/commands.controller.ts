@@ -1,0 +1,123 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Caller, ForPeople, type Person } from '../core/access/access';
+import type { Page } from '../core/http/page.dto';
+import { EventStream } from '../core/http/sse';
+import { type ArtifactView, ArtifactsService } from './artifacts.service';
+import { CommandReader, type CommandView } from './command-reader';
+import { CreateBatchDto, CreateCommandDto, ListCommandsDto } from './commands.dto';
+import { CommandsService } from './commands.service';
+import { OutputService } from './output.service';
+
+/** Commands, for people and scripts. */
+@Controller('api')
+export class CommandsController {
+  constructor(
+    private readonly commands: CommandsService,
+    private readonly reader: CommandReader,
+    private readonly output: OutputService,
+    private readonly artifacts: ArtifactsService,
+  ) {}
+
+  @ForPeople('commands.create')
+  @Post('commands')
+  async create(
+    @Body() body: CreateCommandDto,
+    @Caller() caller: Person,
+    @Req() request: FastifyRequest,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<CommandView> {
+    return this.reader.get(await this.commands.submit(body, caller, request.id, key));
+  }
+
+  @ForPeople('commands.create')
+  @Post('commands/batch')
+  createBatch(
+    @Body() body: CreateBatchDto,
+    @Caller() caller: Person,
+    @Req() request: FastifyRequest,
+    @Headers('idempotency-key') key?: string,
+  ): Promise<{ batchId: string; count: number }> {
+    return this.commands.submitBatch(body, caller, request.id, key);
+  }
+
+  @ForPeople('commands.read')
+  @Get('batches/:id')
+  batch(@Param('id') id: string): ReturnType<CommandReader['batch']> {
+    return this.reader.batch(id);
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands')
+  list(@Query() query: ListCommandsDto): Promise<Page<CommandView>> {
+    return this.reader.list(query);
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands/:id')
+  get(@Param('id') id: string): Promise<CommandView> {
+    return this.reader.get(id);
+  }
+
+  @ForPeople('commands.read')
+  @Get('clients/:id/queue')
+  queue(@Param('id') id: string): Promise<{ items: CommandView[] }> {
+    return this.reader.queue(id);
+  }
+
+  @ForPeople('commands.cancel')
+  @Post('commands/:id/cancel')
+  @HttpCode(200)
+  async cancel(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<CommandView> {
+    await this.commands.cancel(id, caller, request.id);
+    return this.reader.get(id);
+  }
+
+  @ForPeople('commands.retry')
+  @Post('commands/:id/retry')
+  @HttpCode(200)
+  async retry(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<CommandView> {
+    await this.commands.retry(id, caller, request.id);
+    return this.reader.get(id);
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands/:id/logs')
+  logs(@Param('id') id: string): Promise<{ items: unknown[] }> {
+    return this.reader.logs(id);
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands/:id/output')
+  async readOutput(@Param('id') id: string): Promise<{ items: unknown[] }> {
+    await this.reader.get(id);
+    return this.output.read(id);
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands/:id/stream')
+  async stream(@Param('id') id: string, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string): Promise<void> {
+    await this.reader.get(id);
+    const open = await this.output.watch(id, lastEventId, () => new EventStream(reply));
+    if (!open) void reply.status(204).send();
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands/:id/artifacts')
+  async listArtifacts(@Param('id') id: string): Promise<{ items: ArtifactView[] }> {
+    await this.reader.get(id);
+    return this.artifacts.list(id);
+  }
+
+  @ForPeople('commands.read')
+  @Get('commands/:id/artifacts/:artifactId')
+  async artifact(@Param('id') id: string, @Param('artifactId') artifactId: string, @Res() reply: FastifyReply): Promise<void> {
+    const { artifact, bytes } = await this.artifacts.open(id, artifactId);
+    void reply
+      .header('Content-Type', artifact.contentType)
+      .header('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name)}`)
+      .header('X-Content-Type-Options', 'nosniff')
+      .send(bytes);
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,226 @@
+import { COMMAND_STATES, type CommandState, DEFAULT_PRIORITY, DEFAULT_TIMEOUT_MS } from '@gwanje/contracts';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize, IsArray, IsBoolean, IsDateString, IsDefined, IsIn, IsInt, IsISO8601, IsNumber, IsObject, IsOptional, IsString, IsUUID,
+  Max, MaxLength, Min, MinLength, ValidateNested,
+} from 'class-validator';
+import { PageDto } from '../core/http/page.dto';
+
+class CommandSettingsDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(100)
+  action: string;
+
+  @IsOptional()
+  @IsObject()
+  payload: Record<string, unknown> = {};
+
+  /** 10 is the emergency lane. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(10)
+  priority: number = DEFAULT_PRIORITY;
+
+  /** Milliseconds from the start, or from the dispatch while no start was reported. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(7 * 86_400_000)
+  timeoutMs: number = DEFAULT_TIMEOUT_MS;
+
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  notBefore?: string;
+
+  /** Bounds the waiting before the start. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  expiresAt?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100)
+  maxAttempts: number = 1;
+}
+
+export class CreateCommandDto extends CommandSettingsDto {
+  /** The client's id or name. */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(100)
+  clientId: string;
+}
+
+class TargetsDto {
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @IsString({ each: true })
+  clientIds?: string[];
+
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(1_000)
+  @IsString({ each: true })
+  groups?: string[];
+
+  @IsOptional()
+  @IsObject()
+  labels?: Record<string, string>;
+
+  @IsOptional()
+  @IsBoolean()
+  all?: boolean;
+}
+
+export class CreateBatchDto extends CommandSettingsDto {
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TargetsDto)
+  targets: TargetsDto;
+}
+
+export class ListCommandsDto extends PageDto {
+  @IsOptional()
+  @IsIn(COMMAND_STATES)
+  status?: CommandState;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(100)
+  clientId?: string;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(100)
+  action?: string;
+
+  @IsOptional()
+  @IsUUID()
+  batchId?: string;
+
+  @IsOptional()
+  @IsDateString()
+  from?: string;
+
+  @IsOptional()
+  @IsDateString()
+  to?: string;
+}
+
+export class StartDto {
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  attempt?: number;
+}
+
+export class ResultDto extends StartDto {
+  @IsBoolean()
+  success: boolean;
+
+  @IsOptional()
+  data?: unknown;
+
+  @IsOptional()
+  @IsString()
+  error?: string;
+
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  durationMs?: number;
+
+  /** How it ended when `success` alone does not say it. */
+  @IsOptional()
+  @IsIn(['cancelled', 'timed_out', 'indeterminate'])
+  outcome?: 'cancelled' | 'timed_out' | 'indeterminate';
+}
+
+class ChunkDto {
+  @IsInt()
+  @Min(0)
+  @Max(2 ** 31 - 1)
+  seq: number;
+
+  @IsIn(['stdout', 'stderr'])
+  stream: 'stdout' | 'stderr';
+
+  @IsString()
+  text: string;
+}
+
+class ProgressDto {
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(100)
+  percent?: number;
+
+  @IsOptional()
+  @IsString()
+  @MaxLength(1000)
+  message?: string;
+}
+
+export class OutputDto extends StartDto {
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @ValidateNested({ each: true })
+  @Type(() => ChunkDto)
+  chunks: ChunkDto[];
+
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ProgressDto)
+  progress?: ProgressDto;
+}
+
+class AgentActionDto {
+  @IsString()
+  @MaxLength(100)
+  name: string;
+
+  @IsOptional()
+  @IsObject()
+  schema?: Record<string, unknown>;
+}
+
+class InFlightDto {
+  @IsUUID()
+  id: string;
+
+  @IsInt()
+  @Min(1)
+  attempt: number;
+
+  @IsIn(['received', 'started', 'finished'])
+  state: 'received' | 'started' | 'finished';
+}
+
+export class SessionDto {
+  @IsString()
+  @MaxLength(100)
+  version: string;
+
+  @IsString()
+  @MaxLength(100)
+  platform: string;
+
+  @IsArray()
+  @ArrayMaxSize(200)
+  @ValidateNested({ each: true })
+  @Type(() => AgentActionDto)
+  actions: AgentActionDto[];
+
+  @IsArray()
+  @ArrayMaxSize(10_000)
+  @ValidateNested({ each: true })
+  @Type(() => InFlightDto)
+  inFlight: InFlightDto[];
+}

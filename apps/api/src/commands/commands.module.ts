@@ -1,0 +1,20 @@
+import { BullModule } from '@nestjs/bull';
+import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module';
+import { ClientsModule } from '../clients/clients.module';
+import { AgentCommandsController } from './agent-commands.controller';
+import { ArtifactsService } from './artifacts.service';
+import { CommandReader } from './command-reader';
+import { CommandStore } from './command-store';
+import { CommandsController } from './commands.controller';
+import { CommandsService } from './commands.service';
+import { Courier, DISPATCH_QUEUE, DispatchProcessor, Dispatcher } from './dispatcher';
+import { OutputService } from './output.service';
+import { Sweeper } from './sweeper';
+
+@Module({
+  imports: [AuditModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
+  controllers: [CommandsController, AgentCommandsController],
+  providers: [CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService],
+})
+export class CommandsModule {}

@@ -1,0 +1,232 @@
+import type { CommandState, SessionResponse } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { DataSource, EntityManager } from 'typeorm';
+import { v7 as uuid, validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import { ClientsService } from '../clients/clients.service';
+import type { AgentPrincipal, Person } from '../core/access/access';
+import { Conflict, InvalidInput, NotFound } from '../core/errors/errors';
+import { Bus } from '../core/events/bus.service';
+import { CommandStore, type LockedCommand } from './command-store';
+import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
+import { Dispatcher } from './dispatcher';
+import { inspectPayload } from './payload-inspector';
+
+/** The public face of commands: submit, cancel, retry for people; session, start, report for agents. */
+@Injectable()
+export class CommandsService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly store: CommandStore,
+    private readonly dispatcher: Dispatcher,
+    private readonly clients: ClientsService,
+    private readonly audit: AuditService,
+    private readonly bus: Bus,
+  ) {}
+
+  /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. Returns its id. */
+  async submit(input: CreateCommandDto, caller: Person, requestId: string, idempotencyKey?: string): Promise<string> {
+    const client = await this.clients.get(input.clientId).catch((error: unknown) => {
+      throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
+    });
+    inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: object }[]);
+    const id = uuid();
+    const stored = await this.store.transaction(async (transaction) => {
+      const earlier = await this.claimKey(idempotencyKey, input, id, caller, transaction);
+      if (earlier) return earlier;
+      await this.store.insert(this.settings(input, null, caller), [id], [client.id], transaction);
+      await this.record('commands.create', id, caller, requestId, transaction, { action: input.action, clientId: client.id });
+      return id;
+    });
+    if (stored === id) await this.dispatcher.wake([client.id]).catch(() => undefined /* stored: the sweeper finds it */);
+    return stored;
+  }
+
+  async submitBatch(input: CreateBatchDto, caller: Person, requestId: string, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
+    const { clientIds, groups, labels, all } = input.targets;
+    if (!clientIds && !groups && !labels && !all) {
+      throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
+    }
+    const targets = await this.clients.select(input.targets);
+    if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
+    inspectPayload(input.action, input.payload, []);
+    const batchId = uuid();
+    const stored = await this.store.transaction(async (transaction) => {
+      const earlier = await this.claimKey(idempotencyKey, input, batchId, caller, transaction);
+      if (earlier) return earlier;
+      await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
+        batchId, input.action, targets.length, caller.id,
+      ]);
+      await this.store.insert(this.settings(input, batchId, caller), targets.map(() => uuid()), targets, transaction);
+      await this.record('commands.create_batch', batchId, caller, requestId, transaction, { action: input.action, count: targets.length });
+      return batchId;
+    });
+    if (stored === batchId) await this.dispatcher.wake(targets).catch(() => undefined /* stored: the sweeper finds it */);
+    const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
+    return { batchId: stored, count: batch?.total ?? 0 };
+  }
+
+  async cancel(id: string, caller: Person, requestId: string): Promise<void> {
+    const command = await this.change(id, null, async (locked, transaction) => {
+      if (locked.status === 'pending' || locked.status === 'dispatched') {
+        await this.store.move(locked, 'cancelled', {}, { by: caller.id }, transaction);
+      } else if (locked.status !== 'running') {
+        throw new Conflict('not_cancellable', `A command that is ${locked.status} cannot be cancelled`);
+      }
+      await this.record('commands.cancel', id, caller, requestId, transaction);
+    });
+    this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt });
+    await this.settle(command);
+  }
+
+  async retry(id: string, caller: Person, requestId: string): Promise<void> {
+    const command = await this.change(id, null, async (locked, transaction) => {
+      if (!['failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'].includes(locked.status)) {
+        throw new Conflict('not_retryable', `A command that is ${locked.status} cannot be retried`);
+      }
+      await this.store.retry(locked, 0, 'operator', transaction);
+      await this.record('commands.retry', id, caller, requestId, transaction);
+    });
+    await this.settle(command);
+  }
+
+  async start(id: string, attempt: number | undefined, agent: AgentPrincipal, requestId: string): Promise<void> {
+    const command = await this.ofAgent(id, agent, 'commands.start', requestId, async (locked, transaction) => {
+      this.requireAttempt(locked, attempt);
+      if (locked.status === 'running') return;
+      if (locked.status !== 'dispatched') throw new Conflict('not_startable', `The command is ${locked.status}`);
+      await this.store.move(locked, 'running', {}, {}, transaction);
+    });
+    this.bus.publish('command', { id: command.id });
+  }
+
+  /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
+  async report(id: string, body: ResultDto, agent: AgentPrincipal, requestId: string): Promise<void> {
+    const command = await this.ofAgent(id, agent, 'commands.result', requestId, async (locked, transaction) => {
+      const attempt = body.attempt ?? locked.attempt;
+      const { attempt: _, ...said } = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
+      if (locked.reported?.attempt === attempt) {
+        if (isDeepStrictEqual(locked.reported.body, said)) return;
+        throw new Conflict('result_differs', 'Another result was reported for this attempt');
+      }
+      this.requireAttempt(locked, attempt);
+      if (!['dispatched', 'running', 'timed_out', 'indeterminate'].includes(locked.status)) {
+        throw new Conflict('command_ended', `The command is ${locked.status} and takes no result`);
+      }
+      const to: CommandState = body.outcome ?? (body.success ? 'completed' : 'failed');
+      const set = {
+        reported: JSON.stringify({ attempt, body: said }),
+        result: JSON.stringify({ success: body.success, data: body.data ?? null, durationMs: body.durationMs ?? null }),
+        error_message: body.error ?? (to === 'completed' ? null : `the agent reported ${to}`),
+      };
+      await this.store.move(locked, to, set, { success: body.success, ...(body.error && { error: body.error }) }, transaction);
+      if (to === 'failed' || to === 'timed_out') await this.store.retryIfDue(locked, true, transaction);
+      await this.audit.record(
+        { actor: agent, action: 'commands.result', target: { type: 'command', id }, outcome: 'done', detail: { state: to }, requestId },
+        transaction,
+      );
+    });
+    await this.settle(command);
+  }
+
+  /** What agent and server each believe is in flight, compared before the stream goes live. */
+  async openSession(input: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
+    await this.clients.describeAgent(agent.id, { version: input.version, platform: input.platform, actions: input.actions });
+    const drop = await this.store.transaction(async (transaction) => {
+      const believed = await this.store.inFlight(agent.id, transaction);
+      const held = new Map(input.inFlight.map((entry) => [entry.id, entry]));
+      for (const command of believed) {
+        const entry = held.get(command.id);
+        const same = entry?.attempt === command.attempt;
+        if (command.status === 'dispatched' && same && entry.state === 'started') {
+          await this.store.move(command, 'running', {}, { by: 'session' }, transaction);
+        } else if (command.status === 'running' && !same) {
+          const error = 'the agent no longer knows of this command: it may or may not have happened';
+          await this.store.move(command, 'indeterminate', { error_message: error }, {}, transaction);
+          await this.store.retryIfDue(command, false, transaction);
+        }
+      }
+      const current = new Map(believed.map((command) => [command.id, command.attempt]));
+      return input.inFlight.filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt).map(({ id }) => id);
+    });
+    return { sessionId: uuid(), drop };
+  }
+
+  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, caller: Person): Parameters<CommandStore['insert']>[0] {
+    const { action, payload, priority, timeoutMs, maxAttempts } = input;
+    const notBefore = input.notBefore ?? null;
+    const expiresAt = input.expiresAt ?? null;
+    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: caller.id };
+  }
+
+  /** Takes the key for `id`, or answers whose it is already. */
+  private async claimKey(key: string | undefined, body: object, id: string, caller: Person, transaction: EntityManager): Promise<string | null> {
+    if (key === undefined) return null;
+    if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
+    const bodyHash = createHash('sha256').update(canonical(body)).digest();
+    const [taken] = await transaction.query<unknown[]>(
+      `INSERT INTO idempotency_keys (user_id, key, body_hash, answer_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1`,
+      [caller.id, key, bodyHash, id],
+    );
+    if (taken) return null;
+    const [earlier] = await transaction.query<{ body_hash: Buffer; answer_id: string }[]>(
+      'SELECT body_hash, answer_id FROM idempotency_keys WHERE user_id = $1 AND key = $2',
+      [caller.id, key],
+    );
+    if (!earlier?.body_hash.equals(bodyHash)) throw new Conflict('idempotency_key_reused', 'This Idempotency-Key was used with another body');
+    return earlier.answer_id;
+  }
+
+  private requireAttempt(command: LockedCommand, attempt: number | undefined): void {
+    if (attempt !== undefined && attempt !== command.attempt) {
+      throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
+    }
+  }
+
+  private async change(
+    id: string,
+    clientId: string | null,
+    act: (command: LockedCommand, transaction: EntityManager) => Promise<void>,
+  ): Promise<LockedCommand> {
+    if (!isUuid(id)) throw new NotFound('command');
+    return this.store.transaction(async (transaction) => {
+      const command = await this.store.lock(id, clientId, transaction);
+      if (!command) throw new NotFound('command');
+      await act(command, transaction);
+      return command;
+    });
+  }
+
+  /** An agent sees and answers only its own commands; anything else is 404, and audited. */
+  private async ofAgent(id: string, agent: AgentPrincipal, action: string, requestId: string, act: Parameters<CommandsService['change']>[2]): Promise<LockedCommand> {
+    try {
+      return await this.change(id, agent.id, act);
+    } catch (error) {
+      if (error instanceof NotFound) {
+        await this.audit.record({ actor: agent, action, target: { type: 'command', id }, outcome: 'refused', requestId });
+      }
+      throw error;
+    }
+  }
+
+  private record(action: string, id: string, actor: Person, requestId: string, transaction: EntityManager, detail: Record<string, unknown> = {}): Promise<void> {
+    return this.audit.record({ actor, action, target: { type: 'command', id }, outcome: 'done', detail, requestId }, transaction);
+  }
+
+  private async settle(command: LockedCommand): Promise<void> {
+    this.bus.publish('command', { id: command.id });
+    await this.dispatcher.wake([command.clientId]).catch(() => undefined /* the sweeper finds the free slot */);
+  }
+}
+
+/** The same text for the same JSON value, whatever the order of its keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

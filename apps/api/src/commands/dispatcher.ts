@@ -1,0 +1,112 @@
+import type { CommandFrame } from '@gwanje/contracts';
+import { InjectQueue, Process, Processor } from '@nestjs/bull';
+import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { Job, Queue } from 'bull';
+import type { DataSource } from 'typeorm';
+import { GatewayService } from '../clients/gateway.service';
+import { Bus } from '../core/events/bus.service';
+import { CommandStore } from './command-store';
+
+export const DISPATCH_QUEUE = 'dispatch';
+const QUEUE_PATIENCE_MS = 1_000;
+
+/** Puts clients on the queue `dispatch`, claims for them, and tells the gateways. Safe to repeat at every step. */
+@Injectable()
+export class Dispatcher {
+  constructor(
+    private readonly store: CommandStore,
+    private readonly bus: Bus,
+    @InjectQueue(DISPATCH_QUEUE) private readonly queue: Queue<{ clientIds: string[] }>,
+  ) {}
+
+  /** Never throws and never waits for a Redis that is away: then the claim is done here. */
+  async wake(clientIds: string[]): Promise<void> {
+    if (clientIds.length === 0) return;
+    const queued = this.queue.client.status === 'ready' && (await Promise.race([this.enqueue(clientIds), after(QUEUE_PATIENCE_MS)]));
+    if (!queued) await this.dispatch(clientIds);
+  }
+
+  async dispatch(clientIds: string[]): Promise<void> {
+    const claimed = await this.store.claim(clientIds);
+    if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: claimed });
+  }
+
+  private enqueue(clientIds: string[]): Promise<boolean> {
+    return this.queue.add({ clientIds }).then(
+      () => true,
+      () => false,
+    );
+  }
+}
+
+const after = (ms: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), ms).unref());
+
+@Processor(DISPATCH_QUEUE)
+export class DispatchProcessor {
+  constructor(private readonly dispatcher: Dispatcher) {}
+
+  @Process({ concurrency: 4 })
+  async process(job: Job<{ clientIds: string[] }>): Promise<void> {
+    await this.dispatcher.dispatch(job.data.clientIds);
+  }
+}
+
+const CATCH_UP_MS = 2_000;
+
+/** Brings what is dispatched in PostgreSQL to the streams of this process: on news, on a new stream, and every so often. */
+@Injectable()
+export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('Courier');
+  private readonly due = new Set<string>();
+  private delivery?: Promise<void>;
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly gateway: GatewayService,
+    private readonly dispatcher: Dispatcher,
+    private readonly bus: Bus,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.bus.on('outstanding', ({ clientIds }) => void this.deliver(clientIds));
+    this.bus.on('connected', ({ clientId }) => {
+      if (!this.gateway.clientIds.includes(clientId)) return;
+      void this.deliver([clientId]).then(() => this.dispatcher.wake([clientId]).catch((error: Error) => this.log.warn(error.message)));
+    });
+    this.timer = setInterval(() => void this.deliver(this.gateway.clientIds), CATCH_UP_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** One look at PostgreSQL at a time, so that an older look never overtakes a newer one; what comes meanwhile waits. */
+  private async deliver(clientIds: string[]): Promise<void> {
+    for (const id of clientIds) this.due.add(id);
+    this.delivery ??= this.deliverDue().finally(() => (this.delivery = undefined));
+    await this.delivery;
+  }
+
+  private async deliverDue(): Promise<void> {
+    while (this.due.size > 0) {
+      const held = new Set(this.gateway.clientIds);
+      const here = [...this.due].filter((id) => held.has(id));
+      this.due.clear();
+      if (here.length === 0) continue;
+      try {
+        const rows = await this.database.query<(CommandFrame & { clientId: string })[]>(
+          `SELECT client_id AS "clientId", id, action, payload, priority, attempt, timeout_ms AS "timeoutMs"
+           FROM commands WHERE client_id = ANY($1) AND status = 'dispatched' ORDER BY priority DESC, id`,
+          [here],
+        );
+        const byClient = new Map(here.map((id) => [id, [] as CommandFrame[]]));
+        for (const { clientId, ...frame } of rows) byClient.get(clientId)?.push(frame);
+        for (const [clientId, frames] of byClient) this.gateway.deliver(clientId, frames);
+      } catch (error) {
+        this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import type { AgentPrincipal } from '../core/access/access';
+import { Conflict, NotFound } from '../core/errors/errors';
+import { Bus } from '../core/events/bus.service';
+import type { EventStream } from '../core/http/sse';
+import { CommandStore } from './command-store';
+import type { OutputDto } from './commands.dto';
+
+interface OutputRow {
+  position: string;
+  attempt: number;
+  seq: number | null;
+  stream: 'stdout' | 'stderr' | 'progress';
+  text: string;
+}
+interface LogRow {
+  revision: number;
+  eventType: string;
+  attempt: number;
+  data: unknown;
+}
+const CATCH_UP_MS = 2_000;
+const ENDED = new Set(['completed', 'failed', 'cancelled', 'expired', 'timed_out', 'indeterminate']);
+
+/** Stores what running commands print, in the order of its commits, and streams it to those who watch. */
+@Injectable()
+export class OutputService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly store: CommandStore,
+    private readonly audit: AuditService,
+    private readonly bus: Bus,
+  ) {}
+
+  async append(id: string, body: OutputDto, agent: AgentPrincipal, requestId: string): Promise<void> {
+    const found = isUuid(id) && (await this.store.transaction(async (transaction) => {
+      // The command's row lock makes the order of positions the order of commits: a reader's cursor never skips one.
+      const command = await this.store.lock(id, agent.id, transaction);
+      if (!command) return false;
+      const attempt = body.attempt ?? command.attempt;
+      if (attempt !== command.attempt) throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
+      if (!['dispatched', 'running', 'timed_out'].includes(command.status)) {
+        throw new Conflict('command_ended', `The command is ${command.status} and takes no output`);
+      }
+      const rows: Pick<OutputRow, 'seq' | 'stream' | 'text'>[] = [...body.chunks];
+      if (body.progress) rows.push({ seq: null, stream: 'progress', text: JSON.stringify(body.progress) });
+      await transaction.query(
+        `INSERT INTO command_outputs (command_id, position, attempt, seq, stream, text)
+         SELECT $1, (SELECT coalesce(max(position), 0) FROM command_outputs WHERE command_id = $1) + n.place, $2, n.seq, n.stream, n.text
+         FROM unnest($3::integer[], $4::text[], $5::text[]) WITH ORDINALITY AS n (seq, stream, text, place)
+         ON CONFLICT (command_id, attempt, seq) DO NOTHING`,
+        [id, attempt, rows.map((row) => row.seq), rows.map((row) => row.stream), rows.map((row) => row.text)],
+      );
+      return true;
+    }));
+    if (!found) {
+      await this.audit.record({ actor: agent, action: 'commands.output', target: { type: 'command', id }, outcome: 'refused', requestId });
+      throw new NotFound('command');
+    }
+    this.bus.publish('command', { id });
+  }
+
+  async read(id: string): Promise<{ items: Omit<OutputRow, 'position'>[] }> {
+    const rows = await this.outputs(id, '0');
+    return { items: rows.filter((row) => row.stream !== 'progress').map(({ position: _, ...row }) => row) };
+  }
+
+  /**
+   * Streams history and output from `lastEventId` on, without a gap and without a repeat. An id is `<revision>.<position>`,
+   * how far the reader is in the history and in the output. Ends after the command's end; answers false when nothing is left.
+   */
+  async watch(id: string, lastEventId: string | undefined, open: () => EventStream): Promise<boolean> {
+    const [, revisionText = '0', positionText = '0'] = /^(\d{1,9})\.(\d{1,18})$/.exec(lastEventId ?? '') ?? [];
+    const cursor = { revision: Number(revisionText), position: positionText };
+    const [state] = await this.database.query<{ status: string; revision: number }[]>('SELECT status, revision FROM commands WHERE id = $1', [id]);
+    if (!state) throw new NotFound('command');
+    if (ENDED.has(state.status) && cursor.revision >= state.revision) return false;
+
+    const stream = open();
+    let busy: Promise<void> | undefined;
+    let again = false;
+    const pump = (): void => {
+      again = true;
+      busy ??= (async () => {
+        while (again && stream.open) {
+          again = false;
+          await this.sendNew(id, cursor, stream).catch(() => undefined /* tried again at the next news or round */);
+        }
+      })().finally(() => (busy = undefined));
+    };
+    const unsubscribe = this.bus.on('command', (event) => {
+      if (event.id === id) pump();
+    });
+    const timer = setInterval(pump, CATCH_UP_MS);
+    stream.onClose(() => {
+      clearInterval(timer);
+      unsubscribe();
+    });
+    pump();
+    return true;
+  }
+
+  private async sendNew(id: string, cursor: { revision: number; position: string }, stream: EventStream): Promise<void> {
+    // History first: output that was stored before the end is then read after it, and nothing is missed.
+    const logs = await this.database.query<LogRow[]>(
+      `SELECT revision, event_type AS "eventType", attempt, data FROM command_logs WHERE command_id = $1 AND revision > $2 ORDER BY revision`,
+      [id, cursor.revision],
+    );
+    const last = logs.at(-1);
+    const ended = last !== undefined && ENDED.has(last.eventType);
+    for (const log of ended ? logs.slice(0, -1) : logs) this.sendStatus(log, cursor, stream);
+    for (const { position, stream: kind, text, ...row } of await this.outputs(id, cursor.position)) {
+      cursor.position = position;
+      const eventId = `${cursor.revision}.${position}`;
+      if (kind === 'progress') stream.send('progress', { attempt: row.attempt, ...(JSON.parse(text) as object) }, eventId);
+      else stream.send('output', { ...row, stream: kind, text }, eventId);
+    }
+    if (ended) {
+      this.sendStatus(last, cursor, stream);
+      stream.end();
+    }
+  }
+
+  private sendStatus(log: LogRow, cursor: { revision: number; position: string }, stream: EventStream): void {
+    cursor.revision = log.revision;
+    const status = log.eventType === 'created' || log.eventType === 'retry' ? 'pending' : log.eventType;
+    stream.send('status', { status, attempt: log.attempt, data: log.data }, `${cursor.revision}.${cursor.position}`);
+  }
+
+  private outputs(id: string, after: string): Promise<OutputRow[]> {
+    return this.database.query<OutputRow[]>(
+      'SELECT position, attempt, seq, stream, text FROM command_outputs WHERE command_id = $1 AND position > $2 ORDER BY position',
+      [id, after],
+    );
+  }
+}

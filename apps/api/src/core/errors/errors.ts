@@ -1,0 +1,41 @@
+/** A fault of the caller's, or of the moment, with a stable code. Services throw these; one filter turns them into HTTP. */
+export class DomainError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly errors?: { path: string; message: string }[],
+  ) {
+    super(detail);
+  }
+}
+
+export class NotFound extends DomainError {
+  constructor(what: string) {
+    super(404, 'not_found', `There is no such ${what}`);
+  }
+}
+
+export class Conflict extends DomainError {
+  constructor(code: string, detail: string) {
+    super(409, code, detail);
+  }
+}
+
+export class Unauthorized extends DomainError {
+  constructor(detail = 'Log in first: the Authorization header has no valid bearer token') {
+    super(401, 'unauthorized', detail);
+  }
+}
+
+export class Forbidden extends DomainError {
+  constructor(detail: string) {
+    super(403, 'forbidden', detail);
+  }
+}
+
+export class InvalidInput extends DomainError {
+  constructor(errors: { path: string; message: string }[]) {
+    super(400, 'invalid_input', errors.map((error) => `${error.path}: ${error.message}`).join('; '), errors);
+  }
+}

@@ -1,0 +1,58 @@
+import { Injectable, Logger, OnApplicationShutdown } from '@nestjs/common';
+import type { Redis } from 'ioredis';
+import { EventEmitter } from 'node:events';
+import { randomUUID } from 'node:crypto';
+import { Config } from '../config/config';
+import { connectRedis, KEY_PREFIX } from '../queue/redis';
+
+/** What travels between processes: ids and news, never the truth. Anything here may be lost or repeated. */
+export interface BusEvents {
+  /** Dispatched commands wait in PostgreSQL for these clients' streams. */
+  outstanding: { clientIds: string[] };
+  cancel: { clientId: string; id: string; attempt: number };
+  /** The state, history or output of this command changed. */
+  command: { id: string };
+  /** This client has a new stream; older ones of it are to be closed. */
+  connected: { clientId: string; connectionId: string };
+  revoked: { clientId: string };
+}
+
+const CHANNEL = `${KEY_PREFIX}news`;
+
+/** Delivers news to this process at once and to the others through Redis; goes on locally while Redis is away. */
+@Injectable()
+export class Bus implements OnApplicationShutdown {
+  private readonly origin = randomUUID();
+  private readonly local = new EventEmitter().setMaxListeners(0);
+  private readonly publisher: Redis;
+  private readonly subscriber: Redis;
+  private readonly log = new Logger('Bus');
+
+  constructor(config: Config) {
+    this.publisher = connectRedis(config.REDIS_URL, 'publish');
+    this.subscriber = connectRedis(config.REDIS_URL, 'subscribe', { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: null });
+    this.subscriber.subscribe(CHANNEL).catch((error: Error) => this.log.warn(`not subscribed: ${error.message}`));
+    this.subscriber.on('message', (_channel, message) => {
+      const { origin, name, event } = JSON.parse(message) as { origin: string; name: string; event: unknown };
+      if (origin !== this.origin) this.local.emit(name, event);
+    });
+  }
+
+  publish<K extends keyof BusEvents>(name: K, event: BusEvents[K]): void {
+    this.local.emit(name, event);
+    this.publisher
+      .publish(CHANNEL, JSON.stringify({ origin: this.origin, name, event }))
+      .catch(() => undefined /* whoever misses news finds the truth in PostgreSQL at its next round */);
+  }
+
+  /** Returns the function that ends the subscription. */
+  on<K extends keyof BusEvents>(name: K, listener: (event: BusEvents[K]) => void): () => void {
+    this.local.on(name, listener);
+    return () => this.local.off(name, listener);
+  }
+
+  onApplicationShutdown(): void {
+    this.publisher.disconnect();
+    this.subscriber.disconnect();
+  }
+}

@@ -1,0 +1,121 @@
+import type { Permission } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { JwtService } from '@nestjs/jwt';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { hash, verify } from '@node-rs/argon2';
+import { createHash, randomBytes } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { v7 as uuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import type { Person } from '../core/access/access';
+import { Unauthorized } from '../core/errors/errors';
+
+const ACCESS_SECONDS = 600;
+const REFRESH_DAYS = 14;
+/** Two tabs that refresh at once are not a stolen cookie. */
+const ROTATION_GRACE_SECONDS = 10;
+
+export interface Tokens {
+  accessToken: string;
+  /** Seconds. */
+  expiresIn: number;
+  user: Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions'>;
+}
+
+/** Logs people in and out: argon2id passwords, short access tokens, refresh secrets that rotate and are stored as hashes. */
+@Injectable()
+export class SessionsService {
+  /** Verified for an unknown e-mail, so that it takes as long as a wrong password. */
+  private readonly decoy = hash(randomBytes(16));
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly jwt: JwtService,
+    private readonly audit: AuditService,
+  ) {}
+
+  async login(email: string, password: string, requestId: string): Promise<Tokens & { refresh: string }> {
+    const [user] = await this.database.query<{ id: string; password_hash: string; disabled_at: Date | null }[]>(
+      'SELECT id, password_hash, disabled_at FROM users WHERE lower(email) = lower($1)',
+      [email],
+    );
+    const matches = await verify(user?.password_hash ?? (await this.decoy), password);
+    if (!user || !matches || user.disabled_at) {
+      await this.audit.record({
+        actor: { type: 'anonymous', id: null },
+        action: 'auth.login',
+        target: { type: 'user', id: user?.id ?? null },
+        outcome: 'refused',
+        requestId,
+      });
+      throw new Unauthorized('E-mail or password is wrong');
+    }
+    const session = uuid();
+    const refresh = randomBytes(32).toString('base64url');
+    await this.database.transaction(async (transaction) => {
+      await transaction.query(
+        `INSERT INTO sessions (id, user_id, refresh_hash, expires_at) VALUES ($1, $2, $3, now() + make_interval(days => $4))`,
+        [session, user.id, sha256(refresh), REFRESH_DAYS],
+      );
+      const actor = { type: 'user' as const, id: user.id };
+      await this.audit.record({ actor, action: 'auth.login', target: { type: 'user', id: user.id }, outcome: 'done', requestId }, transaction);
+    });
+    return { ...(await this.issue(session)), refresh };
+  }
+
+  /** Rotates the refresh secret; the use of an old one ends the session. */
+  async refresh(secret: string): Promise<Tokens & { refresh?: string }> {
+    const next = randomBytes(32).toString('base64url');
+    // TypeORM answers an UPDATE … RETURNING with [rows, count].
+    const [[current]] = await this.database.query<[{ id: string }[], number]>(
+      `UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $2, rotated_at = now()
+       WHERE refresh_hash = $1 AND revoked_at IS NULL AND expires_at > now() RETURNING id`,
+      [sha256(secret), sha256(next)],
+    );
+    if (current) return { ...(await this.issue(current.id)), refresh: next };
+    const [old] = await this.database.query<{ id: string; fresh: boolean }[]>(
+      `SELECT id, rotated_at > now() - make_interval(secs => $2) AS fresh FROM sessions
+       WHERE previous_hash = $1 AND revoked_at IS NULL AND expires_at > now()`,
+      [sha256(secret), ROTATION_GRACE_SECONDS],
+    );
+    if (old?.fresh) return this.issue(old.id);
+    if (old) await this.end(old.id);
+    throw new Unauthorized('The session has ended; log in again');
+  }
+
+  async logout(secret: string): Promise<void> {
+    await this.database.query('UPDATE sessions SET revoked_at = now() WHERE $1 IN (refresh_hash, previous_hash) AND revoked_at IS NULL', [
+      sha256(secret),
+    ]);
+  }
+
+  /** Who holds this session, as of now: a disabled user or an ended session is nobody. */
+  async person(sessionId: string): Promise<Person | null> {
+    const [row] = await this.database.query<{ id: string; email: string; name: string; roles: string[]; permissions: Permission[] }[]>(
+      `SELECT u.id, u.email, u.name,
+              coalesce(array_agg(DISTINCT r.name) FILTER (WHERE r.id IS NOT NULL), '{}') AS roles,
+              coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL), '{}') AS permissions
+       FROM sessions s JOIN users u ON u.id = s.user_id
+       LEFT JOIN user_roles ur ON ur.user_id = u.id LEFT JOIN roles r ON r.id = ur.role_id
+       LEFT JOIN LATERAL unnest(r.permissions) p ON true
+       WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
+       GROUP BY u.id`,
+      [sessionId],
+    );
+    return row ? { type: 'user', ...row, sessionId } : null;
+  }
+
+  private async issue(sessionId: string): Promise<Tokens> {
+    const person = await this.person(sessionId);
+    if (!person) throw new Unauthorized('The session has ended; log in again');
+    const { id, email, name, roles, permissions } = person;
+    const accessToken = await this.jwt.signAsync({ sub: id, sid: sessionId }, { expiresIn: ACCESS_SECONDS });
+    return { accessToken, expiresIn: ACCESS_SECONDS, user: { id, email, name, roles, permissions } };
+  }
+
+  private async end(sessionId: string): Promise<void> {
+    await this.database.query('UPDATE sessions SET revoked_at = now() WHERE id = $1', [sessionId]);
+  }
+}
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

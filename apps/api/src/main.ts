@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import { ConsoleLogger } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { loadConfig } from './core/config/config';
+import { createServer } from './server';
+
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const logger = new ConsoleLogger({ json: config.NODE_ENV === 'production', colors: process.stdout.isTTY });
+  const app = await createServer(config, logger);
+  stopOnSignal(app);
+  await app.listen(config.PORT, config.HOST);
+  logger.log(`listening on port ${config.PORT}`, 'Gwanje');
+}
+
+/** One orderly stop, whoever asks for it: a signal, or the parent process that is gone. */
+function stopOnSignal(app: NestFastifyApplication): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void app.close().finally(() => process.exit(0));
+  };
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, stop);
+}
+
+main().catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});

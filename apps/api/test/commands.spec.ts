@@ -1,0 +1,195 @@
+import { COMMAND_STATES, isLegalMove } from '@gwanje/contracts';
+import { EventSource } from 'eventsource';
+import Redis from 'ioredis';
+import request from 'supertest';
+import { eventually, TestEnvironment } from './support/environment';
+
+describe('the route of one command', () => {
+  let env: TestEnvironment;
+  beforeAll(async () => (env = await TestEnvironment.create()));
+  afterAll(() => env.destroy());
+
+  it('serves an agent of twenty lines', async () => {
+    const { clientKey } = await env.client('twenty-lines');
+    const headers = { Authorization: `Bearer ${clientKey}`, 'Content-Type': 'application/json' };
+    const source = new EventSource(`${env.url}/api/events/twenty-lines`, {
+      fetch: (url, init) => fetch(url, { ...init, headers: { ...init.headers, ...headers } }),
+    });
+    source.addEventListener('command', (event) => {
+      const { id, payload } = JSON.parse(event.data as string) as { id: string; payload: { echo: number } };
+      const body = JSON.stringify({ success: true, data: { doubled: payload.echo * 2 } });
+      void fetch(`${env.url}/api/commands/${id}/result`, { method: 'POST', headers, body });
+    });
+    const id = await env.command('twenty-lines', { payload: { echo: 21 } });
+    const command = await env.reaches(id, 'completed');
+    source.close();
+    expect(command['result']).toEqual({ success: true, data: { doubled: 42 }, durationMs: null });
+    const { body } = await env.get(`/api/commands/${id}/logs`).expect(200);
+    expect((body as { items: { eventType: string }[] }).items.map((item) => item.eventType)).toEqual(['created', 'dispatched', 'completed']);
+  });
+
+  it('drains a backlog in priority order and respects the slots, with one more for an emergency', async () => {
+    const client = await env.client('drain', { concurrency: 1 });
+    const low = await env.command(client.id, { priority: 1 });
+    const high = await env.command(client.id, { priority: 9 });
+    const agent = await env.connect(client);
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([high]));
+    const emergency = await env.command(client.id, { priority: 10 });
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([high, emergency]));
+    await agent.post(`/api/commands/${emergency}/result`, { success: true });
+    expect(agent.received).toHaveLength(2);
+    await agent.post(`/api/commands/${high}/result`, { success: true });
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([high, emergency, low]));
+  });
+
+  it('takes the same result twice and refuses another one', async () => {
+    const client = await env.client('results');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 2 })).toBe(409);
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 1 })).toBe(200);
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 1 })).toBe(200);
+    expect(await agent.post(`/api/commands/${id}/result`, { success: true, data: { a: 1 } })).toBe(200);
+    expect(await agent.post(`/api/commands/${id}/result`, { success: true, data: { a: 1 } })).toBe(200);
+    expect(await agent.post(`/api/commands/${id}/result`, { success: false })).toBe(409);
+    expect((await env.reaches(id, 'completed'))['result']).toMatchObject({ data: { a: 1 } });
+  });
+
+  it('hides a foreign command from an agent, and audits the attempt', async () => {
+    const owner = await env.client('owner');
+    const foreign = await env.connect(await env.client('foreign'));
+    const id = await env.command(owner.id);
+    for (const call of ['start', 'result', 'output']) {
+      expect(await foreign.post(`/api/commands/${id}/${call}`, { start: {}, result: { success: true }, output: { chunks: [] } }[call])).toBe(404);
+    }
+    const rows = await env.sql<{ action: string }>(`SELECT action FROM audit_log WHERE target_id = $1 AND outcome = 'refused' ORDER BY id`, [id]);
+    expect(rows.map((row) => row.action)).toEqual(['commands.start', 'commands.result', 'commands.output']);
+  });
+
+  it('retries a failure by itself as a new attempt, and settles a time-out with a late truth', async () => {
+    const client = await env.client('retries');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id, { maxAttempts: 2 });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await agent.post(`/api/commands/${id}/result`, { attempt: 1, success: false, error: 'jam' });
+    await eventually(() => expect(agent.received.map(({ attempt }) => attempt)).toEqual([1, 2]));
+    expect(await agent.post(`/api/commands/${id}/result`, { attempt: 1, success: false, error: 'jam' })).toBe(200);
+    await agent.post(`/api/commands/${id}/result`, { attempt: 2, success: true });
+    await env.reaches(id, 'completed');
+
+    const late = await env.command(client.id, { timeoutMs: 50 });
+    await env.reaches(late, 'timed_out');
+    expect(await agent.post(`/api/commands/${late}/result`, { success: true, data: 'late but true' })).toBe(200);
+    expect((await env.reaches(late, 'completed'))['result']).toMatchObject({ data: 'late but true' });
+  });
+
+  it('expires, cancels and retries by hand', async () => {
+    const client = await env.client('offline');
+    const expired = await env.command(client.id, { expiresAt: new Date(Date.now() + 100).toISOString() });
+    await env.reaches(expired, 'expired');
+    const id = await env.command(client.id);
+    await env.post(`/api/commands/${id}/cancel`).expect(200);
+    await env.post(`/api/commands/${id}/cancel`).expect(409);
+    const { body } = await env.post(`/api/commands/${id}/retry`).expect(200);
+    expect(body).toMatchObject({ status: 'pending', attempt: 2 });
+  });
+
+  it('gives the same command for the same Idempotency-Key, also to twenty callers at once', async () => {
+    const client = await env.client('idempotent');
+    const body = { clientId: client.id, action: 'noop', payload: { echo: 1 } };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => env.post('/api/commands', body).set('Idempotency-Key', 'k1').expect(201)));
+    expect(new Set(answers.map((answer) => (answer.body as { id: string }).id)).size).toBe(1);
+    await env.post('/api/commands', { ...body, priority: 6 }).set('Idempotency-Key', 'k1').expect(409);
+    expect(await env.sql('SELECT 1 FROM commands WHERE client_id = $1', [client.id])).toHaveLength(1);
+  });
+
+  it('sends a batch by group and counts it', async () => {
+    await Promise.all(['b1', 'b2', 'b3'].map((name) => env.client(name, { groups: ['branch'] })));
+    const { body } = await env.post('/api/commands/batch', { targets: { groups: ['branch'] }, action: 'noop', payload: {} }).expect(201);
+    const { batchId, count } = body as { batchId: string; count: number };
+    expect(count).toBe(3);
+    expect((await env.get(`/api/batches/${batchId}`).expect(200)).body).toMatchObject({ total: 3, byStatus: { pending: 3 } });
+  });
+
+  it('survives FLUSHALL at any moment', async () => {
+    const redis = new Redis(env.redisUrl);
+    const client = await env.client('flushed', { concurrency: 2 });
+    const agent = await env.connect(client);
+    const ids: string[] = [];
+    for (let n = 0; n < 20; n++) {
+      ids.push(await env.command(client.id));
+      await redis.flushall();
+    }
+    const done = new Set<string>();
+    await eventually(async () => {
+      for (const { id } of agent.received) {
+        if (done.has(id)) continue;
+        done.add(id);
+        expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200);
+        await redis.flushall();
+      }
+      expect(done.size).toBe(ids.length);
+    });
+    redis.disconnect();
+    expect(agent.received.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  });
+
+  it('streams output and states, resumed without a gap and without a repeat', async () => {
+    const client = await env.client('stream');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await agent.post(`/api/commands/${id}/start`, {});
+    const chunk = (seq: number): object => ({ chunks: [{ seq, stream: 'stdout', text: `line ${seq}\n` }], progress: { percent: seq * 10 } });
+    await agent.post(`/api/commands/${id}/output`, chunk(0));
+    await agent.post(`/api/commands/${id}/output`, chunk(1));
+    await agent.post(`/api/commands/${id}/output`, chunk(1));
+    await agent.post(`/api/commands/${id}/result`, { success: true });
+    const read = async (from?: string): Promise<{ status: number; events: string[]; ids: string[] }> => {
+      const call = env.get(`/api/commands/${id}/stream`);
+      const answer = await (from ? call.set('Last-Event-ID', from) : call);
+      const field = (name: string): string[] => [...(answer.text ?? '').matchAll(new RegExp(`^${name}: (.*)$`, 'gm'))].map((match) => match[1] ?? '');
+      return { status: answer.status, events: field('event'), ids: field('id') };
+    };
+    const all = await read();
+    expect(all.events.filter((event) => event === 'output')).toHaveLength(2);
+    expect(all.events.at(-1)).toBe('status');
+    for (const [index, from] of all.ids.entries()) {
+      const rest = await read(from);
+      expect(rest.ids).toEqual(all.ids.slice(index + 1));
+      if (index === all.ids.length - 1) expect(rest.status).toBe(204);
+    }
+  });
+
+  it('agrees with the database on every legal move', async () => {
+    const rows = await env.sql<{ from_status: string; to_status: string }>('SELECT from_status, to_status FROM command_moves');
+    const known = new Set(rows.map((row) => `${row.from_status}>${row.to_status}`));
+    for (const from of COMMAND_STATES) for (const to of COMMAND_STATES) expect(known.has(`${from}>${to}`)).toBe(isLegalMove(from, to));
+    const client = await env.client('guarded');
+    const id = await env.command(client.id);
+    await expect(env.sql(`UPDATE commands SET status = 'completed' WHERE id = $1`, [id])).rejects.toThrow('illegal move');
+  });
+
+  it.each([
+    ['an unknown field', { clientId: 'x', action: 'noop', payload: {}, extra: 1 }, 'extra'],
+    ['an unknown action', { clientId: 'guarded', action: 'nope', payload: {} }, 'action'],
+    ['a payload against the schema', { clientId: 'guarded', action: 'print', payload: { filePath: 'a', copies: 0 } }, 'payload.copies'],
+    ['a NUL character', { clientId: 'guarded', action: 'noop', payload: { echo: 'a\u0000b' } }, 'payload.echo'],
+    ['an unknown client', { clientId: 'nobody', action: 'noop', payload: {} }, 'clientId'],
+  ])('names the fault of %s', async (_, body, path) => {
+    const answer = await env.post('/api/commands', body).expect(400);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect((answer.body as { errors: { path: string }[] }).errors.map((error) => error.path)).toContain(path);
+  });
+
+  it('refuses malformed, deep and large bodies without a 5xx', async () => {
+    const send = (body: string): request.Test =>
+      request(env.url).post('/api/commands').set('Authorization', `Bearer ${env.token}`).set('Content-Type', 'application/json').send(body);
+    await send('{"clientId":').expect(400);
+    await send(`{"payload":${'['.repeat(5000)}${']'.repeat(5000)}}`).expect(400);
+    await send(JSON.stringify({ payload: 'x'.repeat(2 << 20) })).expect(413);
+    await request(env.url).get('/api/commands').expect(401);
+    await request(env.url).get('/api/commands').set('Authorization', 'Bearer nonsense').expect(401);
+  });
+});

@@ -1,0 +1,116 @@
+import 'reflect-metadata';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import request from 'supertest';
+import { loadConfig } from '../../src/core/config/config';
+import { createServer } from '../../src/server';
+import { FakeAgent } from './fake-agent';
+
+const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
+
+/** A running server on a database of its own, with an admin logged in. */
+export class TestEnvironment {
+  private readonly agents: FakeAgent[] = [];
+
+  private constructor(
+    readonly app: NestFastifyApplication,
+    readonly url: string,
+    readonly redisUrl: string,
+    readonly databaseUrl: string,
+    private readonly artifacts: string,
+    public token: string,
+  ) {}
+
+  static async create(settings: Record<string, string> = {}): Promise<TestEnvironment> {
+    const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
+    const redisUrl = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
+    const name = `test_${randomUUID().replaceAll('-', '')}`;
+    await query(adminUrl, `CREATE DATABASE ${name}`);
+    const databaseUrl = adminUrl.replace(/\/[^/]*$/, `/${name}`);
+    const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
+    const config = loadConfig({
+      DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
+      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0', ...settings,
+    });
+    const app = await createServer(config, false);
+    await app.listen(0, '127.0.0.1');
+    const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
+    const { body } = await request(url).post('/api/auth/login').send(ADMIN).expect(200);
+    return new TestEnvironment(app, url, redisUrl, databaseUrl, artifacts, (body as { accessToken: string }).accessToken);
+  }
+
+  get(path: string): request.Test {
+    return request(this.url).get(path).set('Authorization', `Bearer ${this.token}`);
+  }
+
+  post(path: string, body: object = {}): request.Test {
+    return request(this.url).post(path).set('Authorization', `Bearer ${this.token}`).send(body);
+  }
+
+  async client(name: string, settings: object = {}): Promise<{ id: string; clientKey: string }> {
+    const { body } = await this.post('/api/clients', { name, ...settings }).expect(201);
+    return body as { id: string; clientKey: string };
+  }
+
+  async connect(client: { id: string; clientKey: string }): Promise<FakeAgent> {
+    const agent = new FakeAgent(this.url, client.id, client.clientKey);
+    this.agents.push(agent);
+    await agent.connect();
+    return agent;
+  }
+
+  /** Creates a command and answers its id. */
+  async command(clientId: string, settings: object = {}): Promise<string> {
+    const { body } = await this.post('/api/commands', { clientId, action: 'noop', payload: {}, ...settings }).expect(201);
+    return (body as { id: string }).id;
+  }
+
+  /** Waits until the command is in this state. */
+  async reaches(id: string, status: string): Promise<Record<string, unknown>> {
+    let command: Record<string, unknown> = {};
+    await eventually(async () => {
+      command = (await this.get(`/api/commands/${id}`).expect(200)).body as Record<string, unknown>;
+      if (command['status'] !== status) throw new Error(`is ${String(command['status'])}, not ${status}`);
+    });
+    return command;
+  }
+
+  sql<T>(text: string, values: unknown[] = []): Promise<T[]> {
+    return query<T>(this.databaseUrl, text, values);
+  }
+
+  async destroy(): Promise<void> {
+    this.agents.forEach((agent) => agent.disconnect());
+    await this.app.close();
+    rmSync(this.artifacts, { recursive: true, force: true });
+    await query(process.env['TEST_DATABASE_URL'] ?? '', `DROP DATABASE ${new URL(this.databaseUrl).pathname.slice(1)} WITH (FORCE)`);
+  }
+}
+
+/** Tries again until `check` does not throw, for at most ten seconds. */
+export async function eventually(check: () => Promise<void> | void): Promise<void> {
+  for (const end = Date.now() + 10_000; ; ) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function query<T>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text, values)).rows as T[];
+  } finally {
+    await client.end();
+  }
+}

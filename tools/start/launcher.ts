@@ -1,0 +1,116 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { messageOf, sleep, stopChild } from '../servers/process';
+
+export interface Owned {
+  stop(): Promise<void>;
+  kill(): void;
+}
+
+/** Runs first in each program: if the launcher is killed, the channel to it breaks and the program ends in order. */
+const END_WITH_LAUNCHER =
+  'data:text/javascript,process.on("disconnect",()=>{' +
+  'process.kill(process.pid,"SIGTERM");setTimeout(()=>process.kill(process.pid,"SIGKILL"),1e4).unref()});' +
+  'process.channel?.unref()';
+
+/** Stops the work in progress without a word: the stop has been announced already. */
+export class Stopped extends Error {}
+
+/** Keeps what was started, and stops it in the opposite order. */
+export class Launcher {
+  private readonly owned: { name: string; handle: Owned }[] = [];
+  private readonly aborter = new AbortController();
+  private starting: Promise<unknown> = Promise.resolve();
+  private stoppedAt = 0;
+  private ending?: Promise<void>;
+  private stopping?: Owned;
+
+  get signal(): AbortSignal {
+    return this.aborter.signal;
+  }
+
+  say(line: string): void {
+    console.log(line);
+  }
+
+  /** Starts a server that has to be stopped at the end. */
+  async own<T extends Owned>(name: string, start: () => Promise<T>): Promise<T> {
+    this.check();
+    const started = start();
+    this.starting = started;
+    const handle = await started;
+    this.owned.push({ name, handle });
+    this.check();
+    return handle;
+  }
+
+  /** Starts one of our own programs; if it ends by itself, everything is stopped. */
+  async program(name: string, file: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+    this.check();
+    // execArgv: the loader of this launcher is not for the built programs.
+    const child = fork(file, [], { env, execArgv: ['--import', END_WITH_LAUNCHER], stdio: 'inherit' });
+    child.on('error', (error) => void this.end(1, `The ${name} could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => void this.onExit(name, code, signal));
+    const handle = { stop: () => stopChild(child, 'SIGTERM'), kill: () => void child.kill('SIGKILL') };
+    await this.own(`the ${name}`, () => Promise.resolve(handle));
+    return child;
+  }
+
+  check(): void {
+    if (this.stoppedAt > 0) throw new Stopped();
+  }
+
+  /** Waits unless everything is being stopped. */
+  async pause(ms: number): Promise<void> {
+    await sleep(ms);
+    this.check();
+  }
+
+  watchSignals(): void {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (this.stoppedAt === 0) return void this.end(0, 'Stopping …');
+        // npm passes Ctrl-C on although the terminal has sent it already: that one is not a second Ctrl-C.
+        if (Date.now() - this.stoppedAt > 500) this.killAll();
+      });
+    }
+    // The terminal may be gone (SIGHUP): what cannot be printed must not prevent the stop.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  }
+
+  /** Stops everything and ends the process. */
+  end(exitCode: number, why?: string): Promise<void> {
+    this.ending ??= this.stopAll(exitCode, why);
+    return this.ending;
+  }
+
+  private async stopAll(exitCode: number, why?: string): Promise<void> {
+    this.stoppedAt = Date.now();
+    if (why) (exitCode === 0 ? console.log : console.error)(`\n${why}`);
+    this.aborter.abort();
+    // A server in the middle of its start joins the list first.
+    await this.starting.catch(() => undefined);
+    await sleep(0);
+    for (let last = this.owned.pop(); last; last = this.owned.pop()) {
+      const { name, handle } = last;
+      this.stopping = handle;
+      await handle.stop().catch((error: unknown) => console.error(`  ${name} did not stop: ${messageOf(error)}`));
+    }
+    if (exitCode === 0) this.say('Stopped.');
+    process.exit(exitCode);
+  }
+
+  private killAll(): void {
+    console.error('Killed: not everything could finish its work.');
+    this.stopping?.kill();
+    for (const { handle } of this.owned) handle.kill();
+    process.exit(130);
+  }
+
+  private async onExit(name: string, code: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    // Ctrl-C in a terminal reaches the programs too, perhaps before the launcher has seen it.
+    await sleep(250);
+    if (this.stoppedAt > 0) return;
+    const how = signal ? `was ended by ${signal}` : `ended by itself with code ${code ?? '?'}`;
+    await this.end(1, `The ${name} ${how}: stopping everything.`);
+  }
+}
