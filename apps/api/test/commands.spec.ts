@@ -162,6 +162,22 @@ describe('the route of one command', () => {
     }
   });
 
+  it('compares what agent and server believe before the stream', async () => {
+    const client = await env.client('session');
+    const agent = await env.connect(client);
+    const lost = await env.command(client.id);
+    const late = await env.command(client.id, { timeoutMs: 50 });
+    await eventually(() => expect(agent.received).toHaveLength(2));
+    await agent.post(`/api/commands/${lost}/start`, {});
+    await env.reaches(late, 'timed_out');
+    const inFlight = (state: string): object => ({ version: '1', platform: 'linux', actions: [], inFlight: [{ id: late, attempt: 1, state }] });
+    const session = async (state: string): Promise<unknown> =>
+      (await request(env.url).post('/api/agents/session').set('Authorization', `Bearer ${client.clientKey}`).send(inFlight(state)).expect(200)).body;
+    expect(await session('started')).toMatchObject({ drop: [] });
+    expect(await session('received')).toMatchObject({ drop: [late] });
+    await env.reaches(lost, 'indeterminate');
+  });
+
   it('agrees with the database on every legal move', async () => {
     const rows = await env.sql<{ from_status: string; to_status: string }>('SELECT from_status, to_status FROM command_moves');
     const known = new Set(rows.map((row) => `${row.from_status}>${row.to_status}`));

@@ -183,6 +183,14 @@ export class CommandStore {
     );
   }
 
+  /** Of these commands of the client's, those whose verdict is provisional: the agent may still settle the same attempt. */
+  async provisional(clientId: string, ids: string[], transaction: EntityManager): Promise<{ id: string; attempt: number }[]> {
+    return transaction.query(
+      `SELECT id, attempt FROM commands WHERE client_id = $1 AND id = ANY($2) AND status IN ('timed_out', 'indeterminate')`,
+      [clientId, ids],
+    );
+  }
+
   private async sweep(
     where: string,
     limit: number,

@@ -149,8 +149,12 @@ export class CommandsService {
           await this.store.retryIfDue(command, false, transaction);
         }
       }
-      const current = new Map(believed.map((command) => [command.id, command.attempt]));
-      return input.inFlight.filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt).map(({ id }) => id);
+      const started = input.inFlight.filter((entry) => entry.state === 'started').map(({ id }) => id);
+      const settleable = await this.store.provisional(agent.id, started, transaction);
+      const current = new Map([...believed, ...settleable].map((command) => [command.id, command.attempt]));
+      return input.inFlight
+        .filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt)
+        .map(({ id }) => id);
     });
     return { sessionId: uuid(), drop };
   }
