@@ -11,7 +11,16 @@ import { PayloadCheck } from './payload-check';
 import { ResultPoster } from './result-poster';
 import { Runner } from './runner';
 
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
+/** Tries the expectation again until it holds, for at most ten seconds: fsync takes as long as the disk likes. */
+async function until(check: () => void): Promise<void> {
+  for (const end = Date.now() + 10_000; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
+    try {
+      return check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
 const frame = (id: string, change: Partial<CommandFrame> = {}): CommandFrame => {
   return { id, action: 'noop', payload: {}, priority: 5, attempt: 1, timeoutMs: 60_000, ...change };
 };
@@ -62,14 +71,13 @@ describe('Runner', () => {
 
   it('runs an attempt once, however often it is sent', async () => {
     await Promise.all([runner.accept(frame('a')), runner.accept(frame('a'))]);
-    await settle();
+    await until(() => expect(ran()).toEqual(['a/1']));
     runner.resume();
     await runner.accept(frame('a'));
     expect(ran()).toEqual(['a/1']);
     ends.get('a')?.({ success: true, data: 1 });
-    await settle();
-    expect(results.get('a')).toMatchObject({ attempt: 1, success: true, data: 1 });
-    expect(journal.all()).toEqual([]);
+    await until(() => expect(results.get('a')).toMatchObject({ attempt: 1, success: true, data: 1 }));
+    await until(() => expect(journal.all()).toEqual([]));
   });
 
   it('keeps one slot for emergencies and serves by priority', async () => {
@@ -82,29 +90,25 @@ describe('Runner', () => {
     ] as const) {
       await runner.accept(frame(id, { priority }));
     }
-    await settle();
-    expect(ran()).toEqual(['a/1', 'e1/1']);
+    await until(() => expect(ran()).toEqual(['a/1', 'e1/1']));
     ends.get('a')?.({ success: true });
-    await settle();
+    await until(() => expect(ran()).toEqual(['a/1', 'e1/1', 'e2/1']));
     ends.get('e1')?.({ success: true });
-    await settle();
     ends.get('e2')?.({ success: true });
-    await settle();
-    expect(ran()).toEqual(['a/1', 'e1/1', 'e2/1', 'nine/1']);
+    await until(() => expect(ran()).toEqual(['a/1', 'e1/1', 'e2/1', 'nine/1']));
   });
 
   it('never runs what the server does not let start', async () => {
     startStatus = 409;
     await runner.accept(frame('a'));
-    await settle();
-    expect([ran(), journal.all(), results.size]).toEqual([[], [], 0]);
+    await until(() => expect([ran(), journal.all(), results.size]).toEqual([[], [], 0]));
   });
 
   it('refuses wrong payloads, unknown actions and what the policy forbids', async () => {
     await runner.accept(frame('a', { payload: { delayMs: -1 } }));
     await runner.accept(frame('b', { action: 'nothing' }));
     await runner.accept(frame('c', { action: 'shell', payload: { program: 'ls' } }));
-    await settle();
+    await until(() => expect(results.size).toBe(3));
     expect(ran()).toEqual([]);
     expect(results.get('a')?.error).toContain('payload/delayMs');
     expect(results.get('b')?.error).toContain('nothing');
@@ -114,14 +118,13 @@ describe('Runner', () => {
   it('ends by timeout, by cancel while running and by cancel while waiting', async () => {
     await runner.accept(frame('a'));
     await runner.accept(frame('b'));
-    await settle();
+    await until(() => expect(ran()).toEqual(['a/1']));
     await runner.cancel({ id: 'b', attempt: 1 });
     await runner.cancel({ id: 'a', attempt: 2 });
     expect(results.has('a')).toBe(false);
     await runner.cancel({ id: 'a', attempt: 1 });
     await runner.accept(frame('t', { timeoutMs: 20 }));
-    await settle();
-    await settle();
+    await until(() => expect(results.size).toBe(3));
     expect(ran()).toEqual(['a/1', 't/1']);
     expect([...results].map(([id, { outcome }]) => [id, outcome]).sort()).toEqual([
       ['a', 'cancelled'],
@@ -138,8 +141,7 @@ describe('Runner', () => {
     }
     await runner.recover();
     runner.resume();
-    await settle();
-    expect(ran()).toEqual(['n/1']);
-    expect(results.get('p')).toMatchObject({ success: false, outcome: 'indeterminate' });
+    await until(() => expect(ran()).toEqual(['n/1']));
+    await until(() => expect(results.get('p')).toMatchObject({ success: false, outcome: 'indeterminate' }));
   });
 });
