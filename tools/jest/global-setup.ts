@@ -24,9 +24,6 @@ export default async function setUp({ maxWorkers }: { maxWorkers: number }): Pro
       servers.push(redis);
       urls.push(redis.url);
     }
-    const server = new URL(postgres.url);
-    server.pathname = '/postgres';
-    process.env['TEST_PG_URL'] = server.href;
     process.env['TEST_DATABASE_URL'] = postgres.url;
     process.env['TEST_REDIS_URLS'] = urls.join(',');
     globalThis.gwanjeServers = { servers, folder };
