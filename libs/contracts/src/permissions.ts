@@ -6,6 +6,7 @@ export const PERMISSIONS = [
   'commands.retry',
   'clients.read',
   'clients.manage',
+  'grants.manage',
   'users.manage',
   'roles.manage',
   'audit.read',

@@ -1,5 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import type { Page } from '../core/http/page.dto';
 import { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
@@ -12,8 +11,8 @@ export class ClientsController {
 
   @ForPeople('clients.manage')
   @Post()
-  create(@Body() body: CreateClientDto, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<ClientView & { clientKey: string }> {
-    return this.clients.create(body, caller, request.id);
+  create(@Body() body: CreateClientDto, @Caller() caller: Person): Promise<ClientView & { clientKey: string }> {
+    return this.clients.create(body, caller);
   }
 
   @ForPeople('clients.read')
@@ -30,21 +29,21 @@ export class ClientsController {
 
   @ForPeople('clients.manage')
   @Patch(':id')
-  update(@Param('id') id: string, @Body() body: UpdateClientDto, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<ClientView> {
-    return this.clients.update(id, body, caller, request.id);
+  update(@Param('id') id: string, @Body() body: UpdateClientDto, @Caller() caller: Person): Promise<ClientView> {
+    return this.clients.update(id, body, caller);
   }
 
   @ForPeople('clients.manage')
   @Delete(':id')
   @HttpCode(204)
-  remove(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<void> {
-    return this.clients.remove(id, caller, request.id);
+  remove(@Param('id') id: string, @Caller() caller: Person): Promise<void> {
+    return this.clients.remove(id, caller);
   }
 
   @ForPeople('clients.manage')
   @Post(':id/rotate-key')
   @HttpCode(200)
-  rotateKey(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<{ clientKey: string }> {
-    return this.clients.rotateKey(id, caller, request.id);
+  rotateKey(@Param('id') id: string, @Caller() caller: Person): Promise<{ clientKey: string }> {
+    return this.clients.rotateKey(id, caller);
   }
 }

@@ -35,7 +35,7 @@ export class ClientsService {
     private readonly bus: Bus,
   ) {}
 
-  async create(input: CreateClientDto, caller: Person, requestId: string): Promise<ClientView & { clientKey: string }> {
+  async create(input: CreateClientDto, by: Person): Promise<ClientView & { clientKey: string }> {
     const id = uuid();
     requireFlatLabels(input.labels);
     const clientKey = await this.database.transaction(async (transaction) => {
@@ -45,7 +45,7 @@ export class ClientsService {
         [id, input.name, input.groups ?? [], JSON.stringify(input.labels ?? {}), input.concurrency ?? 4],
       );
       if (!added) throw new Conflict('name_taken', `There is a client named ${input.name} already`);
-      await this.recordChange('clients.create', id, caller, requestId, transaction);
+      await this.recordChange('clients.create', id, by, transaction);
       return this.issueKey(id, input.name, transaction);
     });
     return { ...(await this.get(id)), clientKey };
@@ -70,7 +70,7 @@ export class ClientsService {
     return page(rows, limit);
   }
 
-  async update(idOrName: string, input: UpdateClientDto, caller: Person, requestId: string): Promise<ClientView> {
+  async update(idOrName: string, input: UpdateClientDto, by: Person): Promise<ClientView> {
     const { id } = await this.get(idOrName);
     requireFlatLabels(input.labels);
     await this.database.transaction(async (transaction) => {
@@ -83,35 +83,35 @@ export class ClientsService {
            concurrency = coalesce($5, concurrency) WHERE id = $1`,
         [id, input.name ?? null, input.groups ?? null, input.labels ? JSON.stringify(input.labels) : null, input.concurrency ?? null],
       );
-      await this.recordChange('clients.update', id, caller, requestId, transaction);
+      await this.recordChange('clients.update', id, by, transaction);
     });
     return this.get(id);
   }
 
-  async remove(idOrName: string, caller: Person, requestId: string): Promise<void> {
+  async remove(idOrName: string, by: Person): Promise<void> {
     const { id } = await this.get(idOrName);
     await this.database.transaction(async (transaction) => {
       await transaction.query('DELETE FROM clients WHERE id = $1', [id]);
-      await this.recordChange('clients.delete', id, caller, requestId, transaction);
+      await this.recordChange('clients.delete', id, by, transaction);
     });
     this.bus.publish('revoked', { clientId: id });
   }
 
   /** A new key; every older one ends at once. */
-  async rotateKey(idOrName: string, caller: Person, requestId: string): Promise<{ id: string; name: string; clientKey: string }> {
+  async rotateKey(idOrName: string, by: Person): Promise<{ id: string; name: string; clientKey: string }> {
     const { id, name } = await this.get(idOrName);
     const clientKey = await this.database.transaction(async (transaction) => {
       await transaction.query('DELETE FROM client_keys WHERE client_id = $1', [id]);
-      await this.recordChange('clients.rotate_key', id, caller, requestId, transaction);
+      await this.recordChange('clients.rotate_key', id, by, transaction);
       return this.issueKey(id, name, transaction);
     });
     this.bus.publish('revoked', { clientId: id });
     return { id, name, clientKey };
   }
 
-  async findByKey(key: string): Promise<AgentPrincipal | null> {
-    const [row] = await this.database.query<{ id: string; name: string }[]>(
-      `SELECT c.id, c.name FROM client_keys k JOIN clients c ON c.id = k.client_id
+  async findByKey(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null> {
+    const [row] = await this.database.query<{ id: string; name: string; keyId: string }[]>(
+      `SELECT c.id, c.name, k.id AS "keyId" FROM client_keys k JOIN clients c ON c.id = k.client_id
        WHERE k.key_hash = $1 AND (k.valid_until IS NULL OR k.valid_until > now())`,
       [sha256(key)],
     );
@@ -144,8 +144,8 @@ export class ClientsService {
     return key;
   }
 
-  private recordChange(action: string, id: string, actor: Person, requestId: string, transaction: EntityManager): Promise<void> {
-    return this.audit.record({ actor, action, target: { type: 'client', id }, outcome: 'done', requestId }, transaction);
+  private recordChange(action: string, id: string, by: Person, transaction: EntityManager): Promise<void> {
+    return this.audit.record({ by, action, target: { type: 'client', id }, clientId: id, outcome: 'done' }, transaction);
   }
 }
 

@@ -1,5 +1,5 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import type { Page } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
@@ -24,10 +24,9 @@ export class CommandsController {
   async create(
     @Body() body: CreateCommandDto,
     @Caller() caller: Person,
-    @Req() request: FastifyRequest,
     @Headers('idempotency-key') key?: string,
   ): Promise<CommandView> {
-    return this.reader.get(await this.commands.submit(body, caller, request.id, key));
+    return this.reader.get(await this.commands.submit(body, caller, key));
   }
 
   @ForPeople('commands.create')
@@ -35,10 +34,9 @@ export class CommandsController {
   createBatch(
     @Body() body: CreateBatchDto,
     @Caller() caller: Person,
-    @Req() request: FastifyRequest,
     @Headers('idempotency-key') key?: string,
   ): Promise<{ batchId: string; count: number }> {
-    return this.commands.submitBatch(body, caller, request.id, key);
+    return this.commands.submitBatch(body, caller, key);
   }
 
   @ForPeople('commands.read')
@@ -68,16 +66,16 @@ export class CommandsController {
   @ForPeople('commands.cancel')
   @Post('commands/:id/cancel')
   @HttpCode(200)
-  async cancel(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<CommandView> {
-    await this.commands.cancel(id, caller, request.id);
+  async cancel(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    await this.commands.cancel(id, caller);
     return this.reader.get(id);
   }
 
   @ForPeople('commands.retry')
   @Post('commands/:id/retry')
   @HttpCode(200)
-  async retry(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<CommandView> {
-    await this.commands.retry(id, caller, request.id);
+  async retry(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    await this.commands.retry(id, caller);
     return this.reader.get(id);
   }
 

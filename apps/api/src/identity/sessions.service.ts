@@ -1,4 +1,3 @@
-import type { Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { InjectDataSource } from '@nestjs/typeorm';
@@ -7,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
-import type { Person } from '../core/access/access';
+import type { Anonymous, Person } from '../core/access/access';
 import { Unauthorized } from '../core/errors/errors';
 
 const ACCESS_SECONDS = 600;
@@ -19,7 +18,14 @@ export interface Tokens {
   accessToken: string;
   /** Seconds. */
   expiresIn: number;
-  user: Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions'>;
+  user: Profile;
+}
+
+/** Who somebody is, as they may see it themselves. */
+export type Profile = Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions'>;
+
+export function profileOf({ id, email, name, roles, permissions }: Profile): Profile {
+  return { id, email, name, roles, permissions };
 }
 
 /** Logs people in and out: argon2id passwords, short access tokens, refresh secrets that rotate and are stored as hashes. */
@@ -34,7 +40,7 @@ export class SessionsService {
     private readonly audit: AuditService,
   ) {}
 
-  async login(email: string, password: string, requestId: string): Promise<Tokens & { refresh: string }> {
+  async login(email: string, password: string, caller: Anonymous): Promise<Tokens & { refresh: string }> {
     const [user] = await this.database.query<{ id: string; password_hash: string; disabled_at: Date | null }[]>(
       'SELECT id, password_hash, disabled_at FROM users WHERE lower(email) = lower($1)',
       [email],
@@ -42,11 +48,10 @@ export class SessionsService {
     const matches = await verify(user?.password_hash ?? (await this.decoy), password);
     if (!user || !matches || user.disabled_at) {
       await this.audit.record({
-        actor: { type: 'anonymous', id: null },
+        by: caller,
         action: 'auth.login',
         target: { type: 'user', id: user?.id ?? null },
         outcome: 'refused',
-        requestId,
       });
       throw new Unauthorized('E-mail or password is wrong');
     }
@@ -57,8 +62,7 @@ export class SessionsService {
         `INSERT INTO sessions (id, user_id, refresh_hash, expires_at) VALUES ($1, $2, $3, now() + make_interval(days => $4))`,
         [session, user.id, sha256(refresh), REFRESH_DAYS],
       );
-      const actor = { type: 'user' as const, id: user.id };
-      await this.audit.record({ actor, action: 'auth.login', target: { type: 'user', id: user.id }, outcome: 'done', requestId }, transaction);
+      await this.audit.record({ by: caller, action: 'auth.login', target: { type: 'user', id: user.id }, outcome: 'done' }, transaction);
     });
     return { ...(await this.issue(session)), refresh };
   }
@@ -90,11 +94,12 @@ export class SessionsService {
   }
 
   /** Who holds this session, as of now: a disabled user or an ended session is nobody. */
-  async person(sessionId: string): Promise<Person | null> {
-    const [row] = await this.database.query<{ id: string; email: string; name: string; roles: string[]; permissions: Permission[] }[]>(
-      `SELECT u.id, u.email, u.name,
+  async person(sessionId: string): Promise<Omit<Person, 'origin'> | null> {
+    const [row] = await this.database.query<Omit<Person, 'type' | 'origin'>[]>(
+      `SELECT u.id, u.email, u.name, u.rights_version AS "rightsVersion",
               coalesce(array_agg(DISTINCT r.name) FILTER (WHERE r.id IS NOT NULL), '{}') AS roles,
-              coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL), '{}') AS permissions
+              coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL), '{}') AS permissions,
+              coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL AND u.scope = 'all' AND r.scope = 'all'), '{}') AS everywhere
        FROM sessions s JOIN users u ON u.id = s.user_id
        LEFT JOIN user_roles ur ON ur.user_id = u.id LEFT JOIN roles r ON r.id = ur.role_id
        LEFT JOIN LATERAL unnest(r.permissions) p ON true
@@ -108,9 +113,8 @@ export class SessionsService {
   private async issue(sessionId: string): Promise<Tokens> {
     const person = await this.person(sessionId);
     if (!person) throw new Unauthorized('The session has ended; log in again');
-    const { id, email, name, roles, permissions } = person;
-    const accessToken = await this.jwt.signAsync({ sub: id, sid: sessionId }, { expiresIn: ACCESS_SECONDS });
-    return { accessToken, expiresIn: ACCESS_SECONDS, user: { id, email, name, roles, permissions } };
+    const accessToken = await this.jwt.signAsync({ sub: person.id, sid: sessionId }, { expiresIn: ACCESS_SECONDS });
+    return { accessToken, expiresIn: ACCESS_SECONDS, user: profileOf(person) };
   }
 
   private async end(sessionId: string): Promise<void> {
