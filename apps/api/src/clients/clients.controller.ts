@@ -1,7 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import type { Page } from '../core/http/page.dto';
-import { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
+import type { KeyView } from './client-keys';
+import { CreateClientDto, ListClientsDto, RotateKeyDto, UpdateClientDto } from './clients.dto';
 import { ClientsService, type ClientView } from './clients.service';
 
 /** The machines, for people. A client's name serves wherever its id does. */
@@ -17,14 +18,14 @@ export class ClientsController {
 
   @ForPeople('clients.read')
   @Get()
-  list(@Query() query: ListClientsDto): Promise<Page<ClientView>> {
-    return this.clients.list(query);
+  list(@Query() query: ListClientsDto, @Caller() caller: Person): Promise<Page<ClientView>> {
+    return this.clients.list(query, caller);
   }
 
   @ForPeople('clients.read')
   @Get(':id')
-  get(@Param('id') id: string): Promise<ClientView> {
-    return this.clients.get(id);
+  get(@Param('id') id: string, @Caller() caller: Person): Promise<ClientView> {
+    return this.clients.get(id, caller);
   }
 
   @ForPeople('clients.manage')
@@ -43,7 +44,24 @@ export class ClientsController {
   @ForPeople('clients.manage')
   @Post(':id/rotate-key')
   @HttpCode(200)
-  rotateKey(@Param('id') id: string, @Caller() caller: Person): Promise<{ clientKey: string }> {
-    return this.clients.rotateKey(id, caller);
+  rotateKey(
+    @Param('id') id: string,
+    @Body() body: RotateKeyDto,
+    @Caller() caller: Person,
+  ): Promise<{ id: string; name: string; clientKey: string }> {
+    return this.clients.rotateKey(id, caller, body.overlapSeconds);
+  }
+
+  @ForPeople('clients.manage')
+  @Get(':id/keys')
+  keys(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: KeyView[] }> {
+    return this.clients.listKeys(id, caller);
+  }
+
+  @ForPeople('clients.manage')
+  @Delete(':id/keys/:keyId')
+  @HttpCode(204)
+  revokeKey(@Param('id') id: string, @Param('keyId') keyId: string, @Caller() caller: Person): Promise<void> {
+    return this.clients.revokeKey(id, keyId, caller);
   }
 }

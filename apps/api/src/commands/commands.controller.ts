@@ -26,7 +26,7 @@ export class CommandsController {
     @Caller() caller: Person,
     @Headers('idempotency-key') key?: string,
   ): Promise<CommandView> {
-    return this.reader.get(await this.commands.submit(body, caller, key));
+    return this.reader.get(await this.commands.submit(body, caller, key), caller);
   }
 
   @ForPeople('commands.create')
@@ -41,75 +41,80 @@ export class CommandsController {
 
   @ForPeople('commands.read')
   @Get('batches/:id')
-  batch(@Param('id') id: string): ReturnType<CommandReader['batch']> {
-    return this.reader.batch(id);
+  batch(@Param('id') id: string, @Caller() caller: Person): ReturnType<CommandReader['batch']> {
+    return this.reader.batch(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands')
-  list(@Query() query: ListCommandsDto): Promise<Page<CommandView>> {
-    return this.reader.list(query);
+  list(@Query() query: ListCommandsDto, @Caller() caller: Person): Promise<Page<CommandView>> {
+    return this.reader.list(query, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id')
-  get(@Param('id') id: string): Promise<CommandView> {
-    return this.reader.get(id);
+  get(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    return this.reader.get(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('clients/:id/queue')
-  queue(@Param('id') id: string): Promise<{ items: CommandView[] }> {
-    return this.reader.queue(id);
+  queue(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: CommandView[] }> {
+    return this.reader.queue(id, caller);
   }
 
   @ForPeople('commands.cancel')
   @Post('commands/:id/cancel')
   @HttpCode(200)
   async cancel(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    await this.reader.requireMay(caller, 'commands.cancel', id);
     await this.commands.cancel(id, caller);
-    return this.reader.get(id);
+    return this.reader.get(id, caller);
   }
 
   @ForPeople('commands.retry')
   @Post('commands/:id/retry')
   @HttpCode(200)
   async retry(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    await this.reader.requireMay(caller, 'commands.retry', id);
     await this.commands.retry(id, caller);
-    return this.reader.get(id);
+    return this.reader.get(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/logs')
-  logs(@Param('id') id: string): Promise<{ items: unknown[] }> {
-    return this.reader.logs(id);
+  logs(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: unknown[] }> {
+    return this.reader.logs(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/output')
-  async readOutput(@Param('id') id: string): Promise<{ items: unknown[] }> {
-    await this.reader.get(id);
+  async readOutput(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: unknown[] }> {
+    await this.reader.get(id, caller);
     return this.output.read(id);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/stream')
-  async stream(@Param('id') id: string, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string): Promise<void> {
-    await this.reader.get(id);
+  async stream(
+    @Param('id') id: string, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,
+  ): Promise<void> {
+    await this.reader.get(id, caller);
     const open = await this.output.watch(id, lastEventId, () => new EventStream(reply));
     if (!open) void reply.status(204).send();
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/artifacts')
-  async listArtifacts(@Param('id') id: string): Promise<{ items: ArtifactView[] }> {
-    await this.reader.get(id);
+  async listArtifacts(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: ArtifactView[] }> {
+    await this.reader.get(id, caller);
     return this.artifacts.list(id);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/artifacts/:artifactId')
-  async artifact(@Param('id') id: string, @Param('artifactId') artifactId: string, @Res() reply: FastifyReply): Promise<void> {
+  async artifact(@Param('id') id: string, @Param('artifactId') artifactId: string, @Caller() caller: Person, @Res() reply: FastifyReply): Promise<void> {
+    await this.reader.get(id, caller);
     const { artifact, bytes } = await this.artifacts.open(id, artifactId);
     void reply
       .header('Content-Type', artifact.contentType)

@@ -2,6 +2,7 @@ import { BullModule } from '@nestjs/bull';
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module';
 import { ClientsModule } from '../clients/clients.module';
+import { RbacModule } from '../rbac/rbac.module';
 import { AgentCommandsController } from './agent-commands.controller';
 import { ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
@@ -13,7 +14,7 @@ import { OutputService } from './output.service';
 import { Sweeper } from './sweeper';
 
 @Module({
-  imports: [AuditModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
+  imports: [AuditModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
   controllers: [CommandsController, AgentCommandsController],
   providers: [CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService],
 })

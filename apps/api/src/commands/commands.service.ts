@@ -10,6 +10,7 @@ import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
 import { Conflict, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { RbacService } from '../rbac/rbac.service';
 import { CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
@@ -24,15 +25,17 @@ export class CommandsService {
     private readonly dispatcher: Dispatcher,
     private readonly clients: ClientsService,
     private readonly audit: AuditService,
+    private readonly rbac: RbacService,
     private readonly bus: Bus,
   ) {}
 
   /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. Returns its id. */
   async submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<string> {
-    const client = await this.clients.get(input.clientId).catch((error: unknown) => {
+    const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
     });
     inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: object }[]);
+    await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
     const id = uuid();
     const stored = await this.store.transaction(async (transaction) => {
       const earlier = await this.claimKey(idempotencyKey, input, id, by, transaction);
@@ -50,9 +53,10 @@ export class CommandsService {
     if (!clientIds && !groups && !labels && !all) {
       throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
     }
-    const targets = await this.clients.select(input.targets);
+    const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
     inspectPayload(input.action, input.payload, []);
+    await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
     const stored = await this.store.transaction(async (transaction) => {
       const earlier = await this.claimKey(idempotencyKey, input, batchId, by, transaction);
@@ -87,7 +91,7 @@ export class CommandsService {
       if (!['failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('not_retryable', `A command that is ${locked.status} cannot be retried`);
       }
-      await this.store.retry(locked, 0, 'operator', transaction);
+      await this.store.retry(locked, 0, by, transaction);
       await this.record('commands.retry', locked, by, transaction);
     });
     await this.settle(command);
@@ -163,7 +167,7 @@ export class CommandsService {
     const { action, payload, priority, timeoutMs, maxAttempts } = input;
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
-    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id };
+    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion };
   }
 
   /** Takes the key for `id`, or answers whose it is already. */

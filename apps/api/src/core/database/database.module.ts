@@ -14,7 +14,7 @@ import { Rights1700000000002 } from './migrations/0002-rights';
         migrations: [Foundation1700000000001, Rights1700000000002],
         migrationsRun: true,
         synchronize: false,
-        entities: [],
+        autoLoadEntities: true,
         poolSize: config.DB_POOL_MAX,
         // Without a listener, a server that stops ends this process.
         poolErrorHandler: (error: Error) => new Logger('Database').warn(`idle connection lost: ${error.message}`),
