@@ -190,13 +190,15 @@ export class ClientsService {
 
   private async change<T>(id: string, by: Person, action: string, act: (transaction: EntityManager) => Promise<T>): Promise<T> {
     const read = 'SELECT name, groups, labels, concurrency, deleted_at AS "deletedAt" FROM clients WHERE id = $1';
-    return this.database.transaction(async (transaction) => {
+    const answer = await this.database.transaction(async (transaction) => {
       const [before] = await transaction.query<object[]>(read, [id]);
-      const answer = await act(transaction);
+      const done = await act(transaction);
       const [after] = await transaction.query<object[]>(read, [id]);
       await this.audit.record({ by, action, target: { type: 'client', id }, clientId: id, outcome: 'done', ...(before && { before }), ...(after && { after }) }, transaction);
-      return answer;
+      return done;
     });
+    this.bus.publish('client', { id });
+    return answer;
   }
 }
 

@@ -81,6 +81,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     }
     this.tellPresence([clientId], 'online');
     this.bus.publish('connected', { clientId, connectionId: connection.id });
+    this.bus.publish('client', { id: clientId });
   }
 
   /** Writes on the client's stream what was not yet written on it; `outstanding` is all that it should have. */
@@ -133,7 +134,9 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
         `UPDATE clients SET status = 'offline', last_seen_at = now() WHERE id = $1 AND connection_id = $2 RETURNING id`,
         [clientId, connection.id],
       );
-      if (rows.length > 0) this.tellPresence([clientId], 'offline');
+      if (rows.length === 0) return;
+      this.tellPresence([clientId], 'offline');
+      this.bus.publish('client', { id: clientId });
     } catch (error) {
       this.log.warn(`presence of ${clientId}: ${(error as Error).message}`);
     }

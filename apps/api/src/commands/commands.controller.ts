@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import type { Page } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
+import { StreamWarden } from '../identity/stream-warden.service';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { CommandReader, type CommandView } from './command-reader';
 import { CreateBatchDto, CreateCommandDto, ListCommandsDto } from './commands.dto';
@@ -17,6 +18,7 @@ export class CommandsController {
     private readonly reader: CommandReader,
     private readonly output: OutputService,
     private readonly artifacts: ArtifactsService,
+    private readonly warden: StreamWarden,
   ) {}
 
   @ForPeople('commands.create')
@@ -100,7 +102,11 @@ export class CommandsController {
     @Param('id') id: string, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,
   ): Promise<void> {
     await this.reader.get(id, caller);
-    const open = await this.output.watch(id, lastEventId, () => new EventStream(reply));
+    const open = await this.output.watch(id, lastEventId, () => {
+      const stream = new EventStream(reply);
+      this.warden.watch(stream, caller);
+      return stream;
+    });
     if (!open) void reply.status(204).send();
   }
 

@@ -11,6 +11,7 @@ import { PasswordsService } from './passwords.service';
 import { PeopleService } from './people.service';
 import { RoleEntity } from './role.entity';
 import { SessionsService } from './sessions.service';
+import { StreamWarden } from './stream-warden.service';
 import { UserEntity } from './user.entity';
 
 @Module({
@@ -27,7 +28,7 @@ import { UserEntity } from './user.entity';
     }),
   ],
   controllers: [AuthController],
-  providers: [SessionsService, PeopleService, PasswordsService, JwtStrategy, FirstAdmin],
-  exports: [SessionsService, PeopleService, PasswordsService, TypeOrmModule],
+  providers: [SessionsService, PeopleService, PasswordsService, StreamWarden, JwtStrategy, FirstAdmin],
+  exports: [SessionsService, PeopleService, PasswordsService, StreamWarden, TypeOrmModule],
 })
 export class IdentityModule {}

@@ -2,7 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * Who asked and from where in the audit record; where a role's permissions hold; the version of a person's rights; and the view
- * `client_reach`: which actions a person may run on which client, by a grant of their own or of one of their roles.
+ * `client_reach`: which actions a person may run on which client, by a grant of their own or of one of their roles. Also what the
+ * console's news, the removal of clients and the enrolment need.
  */
 export class Rights1700000000002 implements MigrationInterface {
   name = 'Rights1700000000002';
@@ -40,6 +41,18 @@ export class Rights1700000000002 implements MigrationInterface {
       ALTER TABLE clients ADD deleted_at timestamptz;
       ALTER TABLE clients DROP CONSTRAINT clients_name_key;
       CREATE UNIQUE INDEX clients_name ON clients (name) WHERE deleted_at IS NULL;
+
+      -- A reader that has seen everything below pg_snapshot_xmin() and goes on from there never skips a transaction that commits late.
+      ALTER TABLE command_logs ADD xid xid8 NOT NULL DEFAULT pg_current_xact_id();
+      CREATE INDEX command_logs_xid ON command_logs (xid);
+      ALTER TABLE clients ADD changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id();
+      CREATE FUNCTION stamp_client() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        NEW.changed_xid := pg_current_xact_id();
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER clients_stamp BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION stamp_client();
+
       CREATE TABLE enrolment_tokens (
         id uuid PRIMARY KEY,
         token_hash bytea NOT NULL UNIQUE,
