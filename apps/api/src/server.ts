@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
 import { inspectBody } from './core/http/body-hygiene';
+import { logRequests } from './core/http/request-log';
 import { DtoPipe } from './core/http/validation';
 
 const BODY_BYTES = 1 << 20;
@@ -24,6 +25,7 @@ export async function createServer(config: Config, logger: LoggerService | false
       return typeof given === 'string' && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
     },
     forceCloseConnections: true,
+    trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY.split(','),
   });
   const fastify = adapter.getInstance();
   // Any type that is not JSON is taken as bytes: only the artifacts' route has a use for it, and says so to the others.
@@ -32,6 +34,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     void reply.header('X-Request-Id', request.id).header('X-Content-Type-Options', 'nosniff');
     done();
   });
+  logRequests(fastify);
   fastify.addHook('preValidation', (request, _reply, done) => {
     try {
       if (!Buffer.isBuffer(request.body)) inspectBody(request.body);
