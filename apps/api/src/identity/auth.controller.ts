@@ -1,45 +1,49 @@
 import '@fastify/cookie';
-import { Body, Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Anonymous, Caller, ForPeople, type Person, Public } from '../core/access/access';
-import { Unauthorized } from '../core/errors/errors';
-import { LoginDto } from './auth.dto';
-import { type Profile, profileOf, SessionsService, type Tokens } from './sessions.service';
+import { Forbidden, Unauthorized } from '../core/errors/errors';
+import { AccountsService } from './accounts.service';
+import { ChangePasswordDto, CreateTokenDto, LoginDto } from './auth.dto';
+import { PersonalTokensService, type PersonalTokenView } from './personal-tokens.service';
+import { type Profile, profileOf, REFRESH_DAYS, SessionsService, type SessionView, type Tokens } from './sessions.service';
 
 const COOKIE = 'gwanje_refresh';
 const cookieOptions = { path: '/api/auth', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 
-/** Log-in for people; the refresh secret travels in a cookie only. */
+/** Log-in, sessions and tokens of the caller's own; the refresh secret travels in a cookie only. */
 @Controller('api/auth')
 export class AuthController {
-  constructor(private readonly sessions: SessionsService) {}
+  constructor(
+    private readonly accounts: AccountsService,
+    private readonly sessions: SessionsService,
+    private readonly tokens: PersonalTokensService,
+  ) {}
 
   @Public()
   @Post('login')
   @HttpCode(200)
-  async login(@Body() body: LoginDto, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply): Promise<Tokens> {
-    const { refresh, ...tokens } = await this.sessions.login(body.email, body.password, caller);
-    void reply.setCookie(COOKIE, refresh, { ...cookieOptions, maxAge: 14 * 86_400 });
-    return tokens;
+  async login(
+    @Body() body: LoginDto, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply, @Headers('user-agent') userAgent?: string,
+  ): Promise<Tokens> {
+    return withCookie(await this.accounts.login(body.email, body.password, caller, userAgent), reply);
   }
 
   @Public()
   @Post('refresh')
   @HttpCode(200)
-  async refresh(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Tokens> {
+  async refresh(@Req() request: FastifyRequest, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply): Promise<Tokens> {
     const secret = request.cookies[COOKIE];
     if (!secret) throw new Unauthorized('There is no refresh cookie; log in again');
-    const { refresh, ...tokens } = await this.sessions.refresh(secret);
-    if (refresh) void reply.setCookie(COOKIE, refresh, { ...cookieOptions, maxAge: 14 * 86_400 });
-    return tokens;
+    return withCookie(await this.sessions.refresh(secret, caller), reply);
   }
 
   @Public()
   @Post('logout')
   @HttpCode(204)
-  async logout(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
+  async logout(@Req() request: FastifyRequest, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
     const secret = request.cookies[COOKIE];
-    if (secret) await this.sessions.logout(secret);
+    if (secret) await this.sessions.logout(secret, caller);
     void reply.clearCookie(COOKIE, cookieOptions);
   }
 
@@ -48,4 +52,57 @@ export class AuthController {
   me(@Caller() person: Person): Profile {
     return profileOf(person);
   }
+
+  @ForPeople()
+  @Post('password')
+  @HttpCode(204)
+  async changePassword(@Body() body: ChangePasswordDto, @Caller() person: Person): Promise<void> {
+    requireSession(person);
+    await this.accounts.changePassword(body.currentPassword, body.newPassword, person);
+  }
+
+  @ForPeople()
+  @Get('sessions')
+  listSessions(@Caller() person: Person): Promise<{ items: SessionView[] }> {
+    return this.sessions.list(person);
+  }
+
+  @ForPeople()
+  @Delete('sessions/:id')
+  @HttpCode(204)
+  async endSession(@Param('id') id: string, @Caller() person: Person): Promise<void> {
+    requireSession(person);
+    await this.sessions.endOwn(id, person);
+  }
+
+  /** The token is shown in this answer only. */
+  @ForPeople()
+  @Post('tokens')
+  createToken(@Body() body: CreateTokenDto, @Caller() person: Person): Promise<{ id: string; token: string }> {
+    requireSession(person);
+    return this.tokens.create(body, person);
+  }
+
+  @ForPeople()
+  @Get('tokens')
+  listTokens(@Caller() person: Person): Promise<{ items: PersonalTokenView[] }> {
+    return this.tokens.list(person);
+  }
+
+  @ForPeople()
+  @Delete('tokens/:id')
+  @HttpCode(204)
+  async revokeToken(@Param('id') id: string, @Caller() person: Person): Promise<void> {
+    await this.tokens.revoke(id, person);
+  }
+}
+
+function withCookie({ refresh, ...tokens }: Tokens & { refresh?: string }, reply: FastifyReply): Tokens {
+  if (refresh) void reply.setCookie(COOKIE, refresh, { ...cookieOptions, maxAge: REFRESH_DAYS * 86_400 });
+  return tokens;
+}
+
+/** A token must not make itself last longer, or take the account over. */
+function requireSession(person: Person): void {
+  if (!person.sessionId) throw new Forbidden('A personal access token cannot do this: log in');
 }

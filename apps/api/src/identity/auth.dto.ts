@@ -1,4 +1,5 @@
-import { IsEmail, IsOptional, IsString, MaxLength } from 'class-validator';
+import { PERMISSIONS, type Permission } from '@gwanje/contracts';
+import { ArrayUnique, IsArray, IsEmail, IsIn, IsISO8601, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 
 export class LoginDto {
   @IsEmail({ require_tld: false })
@@ -9,8 +10,38 @@ export class LoginDto {
   @MaxLength(1024)
   password: string;
 
+  /** The code of the second factor, or a recovery code. */
   @IsOptional()
   @IsString()
   @MaxLength(32)
   otp?: string;
+}
+
+export class ChangePasswordDto {
+  @IsString()
+  @MaxLength(1024)
+  currentPassword: string;
+
+  /** At least 12 characters, and not one that everybody knows. */
+  @IsString()
+  @MaxLength(1024)
+  newPassword: string;
+}
+
+export class CreateTokenDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(100)
+  name: string;
+
+  /** A part of your own; all of them by default. */
+  @IsOptional()
+  @IsArray()
+  @ArrayUnique()
+  @IsIn(PERMISSIONS, { each: true })
+  permissions?: Permission[];
+
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  expiresAt?: string;
 }

@@ -4,11 +4,15 @@ import { PassportModule } from '@nestjs/passport';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module';
 import { Config } from '../core/config/config';
+import { PersonalTokens } from '../core/access/access';
+import { AccountsService } from './accounts.service';
 import { AuthController } from './auth.controller';
 import { FirstAdmin } from './first-admin';
 import { JwtStrategy, TOKEN } from './jwt.strategy';
+import { LoginGuard } from './login-guard';
 import { PasswordsService } from './passwords.service';
 import { PeopleService } from './people.service';
+import { PersonalTokensService } from './personal-tokens.service';
 import { RoleEntity } from './role.entity';
 import { SessionsService } from './sessions.service';
 import { StreamWarden } from './stream-warden.service';
@@ -28,7 +32,10 @@ import { UserEntity } from './user.entity';
     }),
   ],
   controllers: [AuthController],
-  providers: [SessionsService, PeopleService, PasswordsService, StreamWarden, JwtStrategy, FirstAdmin],
+  providers: [
+    AccountsService, SessionsService, PeopleService, PasswordsService, PersonalTokensService, LoginGuard, StreamWarden, JwtStrategy, FirstAdmin,
+    { provide: PersonalTokens, useExisting: PersonalTokensService },
+  ],
   exports: [SessionsService, PeopleService, PasswordsService, StreamWarden, TypeOrmModule],
 })
 export class IdentityModule {}

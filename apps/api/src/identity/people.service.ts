@@ -29,15 +29,18 @@ export class PeopleService {
     return this.find(`FROM users u ${ROLES} WHERE u.id = $1 AND u.disabled_at IS NULL`, userId, transaction);
   }
 
-  /** Those whose session still stands and whose rights are what they were. */
+  /** Those whose session or token still stands and whose rights are what they were. */
   async stillAs(people: readonly Person[]): Promise<Set<Person>> {
     const rows = await this.database.query<{ id: string; version: number }[]>(
       `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
-       WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL`,
-      [people.flatMap(({ sessionId }) => sessionId ?? [])],
+       WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
+       UNION ALL
+       SELECT t.id, u.rights_version FROM personal_access_tokens t JOIN users u ON u.id = t.user_id
+       WHERE t.id = ANY($2) AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL`,
+      [people.flatMap(({ sessionId }) => sessionId ?? []), people.flatMap(({ tokenId }) => tokenId ?? [])],
     );
     const versions = new Map(rows.map(({ id, version }) => [id, version]));
-    return new Set(people.filter(({ sessionId, rightsVersion }) => versions.get(sessionId ?? '') === rightsVersion));
+    return new Set(people.filter(({ sessionId, tokenId, rightsVersion }) => versions.get(sessionId ?? tokenId ?? '') === rightsVersion));
   }
 
   private async find(from: string, id: string, transaction: EntityManager = this.database.manager): Promise<Account | null> {

@@ -3,17 +3,17 @@ import { JwtService } from '@nestjs/jwt';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash, randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
-import { v7 as uuid } from 'uuid';
+import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
-import { Unauthorized } from '../core/errors/errors';
-import { PasswordsService } from './passwords.service';
+import { NotFound, Unauthorized } from '../core/errors/errors';
+import { Bus } from '../core/events/bus.service';
 import { PeopleService } from './people.service';
 
 const ACCESS_SECONDS = 600;
-const REFRESH_DAYS = 14;
-/** Two tabs that refresh at once are not a stolen cookie. */
-const ROTATION_GRACE_SECONDS = 10;
+export const REFRESH_DAYS = 14;
+/** Two tabs that refresh at once are not a stolen cookie, as long as nobody has gone on with what the first of them got. */
+const GRACE_SECONDS = 10;
 
 export interface Tokens {
   accessToken: string;
@@ -29,7 +29,17 @@ export function profileOf({ id, email, name, roles, permissions }: Profile): Pro
   return { id, email, name, roles, permissions };
 }
 
-/** Logs people in and out: argon2id passwords, short access tokens, refresh secrets that rotate and are stored as hashes. */
+export interface SessionView {
+  id: string;
+  address: string | null;
+  userAgent: string | null;
+  createdAt: Date;
+  lastUsedAt: Date;
+  /** The one that asks. */
+  current: boolean;
+}
+
+/** Sessions: short access tokens, and refresh secrets that rotate at each use. The use of an old one ends the session. */
 @Injectable()
 export class SessionsService {
   constructor(
@@ -37,65 +47,89 @@ export class SessionsService {
     private readonly jwt: JwtService,
     private readonly audit: AuditService,
     private readonly people: PeopleService,
-    private readonly passwords: PasswordsService,
+    private readonly bus: Bus,
   ) {}
 
-  async login(email: string, password: string, caller: Anonymous): Promise<Tokens & { refresh: string }> {
-    const [user] = await this.database.query<{ id: string; password_hash: string; disabled_at: Date | null }[]>(
-      'SELECT id, password_hash, disabled_at FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL',
-      [email],
-    );
-    const matches = await this.passwords.matches(password, user?.password_hash);
-    if (!user || !matches || user.disabled_at) {
-      await this.audit.record({
-        by: caller,
-        action: 'auth.login',
-        target: { type: 'user', id: user?.id ?? null },
-        outcome: 'refused',
-      });
-      throw new Unauthorized('E-mail or password is wrong');
-    }
-    const session = uuid();
-    const refresh = randomBytes(32).toString('base64url');
-    await this.database.transaction(async (transaction) => {
+  /** Opens a session for somebody who has proven who they are, and records the log-in. */
+  async open(userId: string, by: Anonymous, userAgent: string | undefined, how: string): Promise<Tokens & { refresh: string }> {
+    const id = uuid();
+    const refresh = await this.database.transaction(async (transaction) => {
       await transaction.query(
-        `INSERT INTO sessions (id, user_id, refresh_hash, expires_at) VALUES ($1, $2, $3, now() + make_interval(days => $4))`,
-        [session, user.id, sha256(refresh), REFRESH_DAYS],
+        `INSERT INTO sessions (id, user_id, expires_at, address, user_agent) VALUES ($1, $2, now() + make_interval(days => ${REFRESH_DAYS}), $3, $4)`,
+        [id, userId, by.origin.address, userAgent?.slice(0, 300) ?? null],
       );
-      await this.audit.record({ by: caller, action: 'auth.login', target: { type: 'user', id: user.id }, outcome: 'done' }, transaction);
+      await this.audit.record({ by, action: 'auth.login', target: { type: 'user', id: userId }, outcome: 'done', detail: { how, sessionId: id } }, transaction);
+      return this.newSecret(id, transaction);
     });
-    return { ...(await this.issue(session)), refresh };
+    return { ...(await this.issue(id)), refresh };
   }
 
-  /** Rotates the refresh secret; the use of an old one ends the session. */
-  async refresh(secret: string): Promise<Tokens & { refresh?: string }> {
-    const next = randomBytes(32).toString('base64url');
-    // TypeORM answers an UPDATE … RETURNING with [rows, count].
-    const [[current]] = await this.database.query<[{ id: string }[], number]>(
-      `UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $2, rotated_at = now()
-       WHERE refresh_hash = $1 AND revoked_at IS NULL AND expires_at > now() RETURNING id`,
-      [sha256(secret), sha256(next)],
+  /** Answers a new refresh secret, or none to the second of two tabs that came with the same. */
+  async refresh(secret: string, by: Anonymous): Promise<Tokens & { refresh?: string }> {
+    const outcome = await this.database.transaction(async (transaction) => {
+      const [known] = await transaction.query<{ sessionId: string; userId: string; used: boolean; fresh: boolean }[]>(
+        `SELECT s.id AS "sessionId", s.user_id AS "userId", r.used_at IS NOT NULL AS used,
+           r.used_at IS NULL OR (r.used_at > now() - make_interval(secs => ${GRACE_SECONDS}) AND NOT EXISTS (
+             SELECT 1 FROM refresh_secrets n WHERE n.session_id = s.id AND n.created_at >= r.used_at AND n.used_at IS NOT NULL)) AS fresh
+         FROM refresh_secrets r JOIN sessions s ON s.id = r.session_id
+         WHERE r.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now() FOR UPDATE OF r`,
+        [sha256(secret)],
+      );
+      if (!known) return null;
+      if (!known.fresh) {
+        await this.end(known.sessionId, transaction);
+        const target = { type: 'user', id: known.userId };
+        await this.audit.record({ by, action: 'auth.refresh_reuse', target, outcome: 'refused', detail: { sessionId: known.sessionId } }, transaction);
+        return { ...known, ended: true };
+      }
+      if (known.used) return known;
+      await transaction.query('UPDATE refresh_secrets SET used_at = now() WHERE hash = $1', [sha256(secret)]);
+      await transaction.query('UPDATE sessions SET last_used_at = now() WHERE id = $1', [known.sessionId]);
+      return { ...known, refresh: await this.newSecret(known.sessionId, transaction) };
+    });
+    if (outcome && 'ended' in outcome) this.bus.publish('rights', { userIds: [outcome.userId] });
+    if (!outcome || 'ended' in outcome) throw new Unauthorized('The session has ended; log in again');
+    return { ...(await this.issue(outcome.sessionId)), ...('refresh' in outcome && { refresh: outcome.refresh }) };
+  }
+
+  async logout(secret: string, by: Anonymous): Promise<void> {
+    const userId = await this.database.transaction(async (transaction) => {
+      const [session] = await transaction.query<{ id: string; userId: string }[]>(
+        `SELECT s.id, s.user_id AS "userId" FROM refresh_secrets r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1 AND s.revoked_at IS NULL`,
+        [sha256(secret)],
+      );
+      if (!session) return null;
+      await this.end(session.id, transaction);
+      await this.audit.record({ by, action: 'auth.logout', target: { type: 'user', id: session.userId }, outcome: 'done' }, transaction);
+      return session.userId;
+    });
+    if (userId) this.bus.publish('rights', { userIds: [userId] });
+  }
+
+  async list(person: Person): Promise<{ items: SessionView[] }> {
+    const items = await this.database.query<SessionView[]>(
+      `SELECT id, address, user_agent AS "userAgent", created_at AS "createdAt", last_used_at AS "lastUsedAt", id = $2 AS current FROM sessions
+       WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY id DESC`,
+      [person.id, person.sessionId ?? null],
     );
-    if (current) return { ...(await this.issue(current.id)), refresh: next };
-    const [old] = await this.database.query<{ id: string; fresh: boolean }[]>(
-      `SELECT id, rotated_at > now() - make_interval(secs => $2) AS fresh FROM sessions
-       WHERE previous_hash = $1 AND revoked_at IS NULL AND expires_at > now()`,
-      [sha256(secret), ROTATION_GRACE_SECONDS],
-    );
-    if (old?.fresh) return this.issue(old.id);
-    if (old) await this.end(old.id);
-    throw new Unauthorized('The session has ended; log in again');
+    return { items };
   }
 
-  async logout(secret: string): Promise<void> {
-    await this.database.query('UPDATE sessions SET revoked_at = now() WHERE $1 IN (refresh_hash, previous_hash) AND revoked_at IS NULL', [
-      sha256(secret),
-    ]);
+  async endOwn(sessionId: string, person: Person): Promise<void> {
+    await this.database.transaction(async (transaction) => {
+      const [own] = isUuid(sessionId)
+        ? await transaction.query<unknown[]>('SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL', [sessionId, person.id])
+        : [];
+      if (!own) throw new NotFound('session');
+      await this.end(sessionId, transaction);
+      await this.audit.record({ by: person, action: 'auth.end_session', target: { type: 'session', id: sessionId }, outcome: 'done' }, transaction);
+    });
+    this.bus.publish('rights', { userIds: [person.id] });
   }
 
-  /** Ends every session of a person, in the transaction of what made it necessary. */
-  async endAll(userId: string, transaction: EntityManager): Promise<void> {
-    await transaction.query('UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL', [userId]);
+  /** Ends every session of a person but `except`, in the transaction of what made it necessary. */
+  async endAll(userId: string, transaction: EntityManager, except?: string): Promise<void> {
+    await transaction.query('UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL AND id IS DISTINCT FROM $2', [userId, except ?? null]);
   }
 
   /** Who holds this session, as of now: a disabled user or an ended session is nobody. */
@@ -111,8 +145,14 @@ export class SessionsService {
     return { accessToken, expiresIn: ACCESS_SECONDS, user: profileOf(person) };
   }
 
-  private async end(sessionId: string): Promise<void> {
-    await this.database.query('UPDATE sessions SET revoked_at = now() WHERE id = $1', [sessionId]);
+  private async newSecret(sessionId: string, transaction: EntityManager): Promise<string> {
+    const secret = randomBytes(32).toString('base64url');
+    await transaction.query('INSERT INTO refresh_secrets (hash, session_id) VALUES ($1, $2)', [sha256(secret), sessionId]);
+    return secret;
+  }
+
+  private async end(sessionId: string, transaction: EntityManager): Promise<void> {
+    await transaction.query('UPDATE sessions SET revoked_at = now() WHERE id = $1', [sessionId]);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ParameterLimits, Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { Person } from '../core/access/access';
 import { Forbidden } from '../core/errors/errors';
 import { PeopleService } from '../identity/people.service';
 import { excess, type HeldGrant, type Holding, NOTHING, type Place } from './holding';
@@ -72,17 +73,16 @@ export class Holdings {
   }
 
   /**
-   * Runs `change` and throws Forbidden, so that the transaction is undone, when one of `affected` gained by it what `giverId` lacks.
+   * Runs `change` and throws Forbidden, so that the transaction is undone, when one of `affected` gained by it what `giver` lacks.
    * Raises the version of everybody's rights whose rights it touched.
    */
   async give(
-    giverId: string,
+    giver: Person,
     affected: { users?: string[]; role?: string },
     transaction: EntityManager,
     change: () => Promise<void>,
   ): Promise<void> {
-    // A person who was disabled since the request began gives nothing.
-    const giver = (await this.people.byId(giverId, transaction)) ? await this.ofUser(giverId, transaction) : NOTHING;
+    const held = await this.ofGiver(giver, transaction);
     const read = async (): Promise<Holding[]> => {
       const holdings: Holding[] = [];
       for (const id of affected.users ?? []) holdings.push(await this.ofUser(id, transaction));
@@ -91,28 +91,39 @@ export class Holdings {
     };
     const before = await read();
     await change();
-    const tooMuch = (await read()).flatMap((after, index) => excess(giver, before[index] ?? NOTHING, after));
+    const tooMuch = (await read()).flatMap((after, index) => excess(held, before[index] ?? NOTHING, after));
     if (tooMuch.length > 0) throw new Forbidden(`You cannot give what you do not have: ${[...new Set(tooMuch)].slice(0, 10).join('; ')}`);
     await this.doubt(affected.users ?? [], transaction);
   }
 
-  /** Throws Forbidden unless `giverId` holds all that the user holds: whoever sets a password could use it. */
-  async requireOver(giverId: string, userId: string, transaction: EntityManager): Promise<void> {
-    const lacking = excess(await this.ofUser(giverId, transaction), NOTHING, await this.ofUser(userId, transaction));
+  /** Throws Forbidden unless `giver` holds all that the user holds: whoever sets a password could use it. */
+  async requireOver(giver: Person, userId: string, transaction: EntityManager): Promise<void> {
+    const lacking = excess(await this.ofGiver(giver, transaction), NOTHING, await this.ofUser(userId, transaction));
     if (lacking.length > 0) throw new Forbidden(`This person may do what you may not: ${lacking.slice(0, 10).join('; ')}`);
   }
 
   /** Throws Forbidden unless the giver holds, on this client, all that the grants of these groups will carry to it. */
-  async requireMayJoin(giverId: string, client: { id: string; groups: string[] }, groups: readonly string[], transaction: EntityManager): Promise<void> {
+  async requireMayJoin(giver: Person, client: { id: string; groups: string[] }, groups: readonly string[], transaction: EntityManager): Promise<void> {
     await this.lock(transaction);
-    const giver = await this.ofUser(giverId, transaction);
+    const held = await this.ofGiver(giver, transaction);
     for (const id of await this.inGroups(groups, transaction)) {
       const before = await this.ofUser(id, transaction);
       const place = { clientId: client.id, groups: client.groups };
       const joined = before.grants.filter((grant) => 'group' in grant.place && groups.includes(grant.place.group)).map((grant) => ({ ...grant, place }));
-      const lacking = excess(giver, before, { ...before, grants: [...before.grants, ...joined] });
+      const lacking = excess(held, before, { ...before, grants: [...before.grants, ...joined] });
       if (lacking.length > 0) throw new Forbidden(`Joining ${groups.join(', ')} would give others what you do not have: ${lacking.slice(0, 10).join('; ')}`);
     }
+  }
+
+  /** What the caller holds now, no more than their session or token carries; somebody disabled since the request began gives nothing. */
+  private async ofGiver(giver: Person, transaction: EntityManager): Promise<Holding> {
+    if (!(await this.people.byId(giver.id, transaction))) return NOTHING;
+    const { permissions, everywhere, grants } = await this.ofUser(giver.id, transaction);
+    return {
+      permissions: permissions.filter((permission) => giver.permissions.includes(permission)),
+      everywhere: everywhere.filter((permission) => giver.everywhere.includes(permission)),
+      grants,
+    };
   }
 
   private async grants(where: string, id: string, transaction: EntityManager): Promise<HeldGrant[]> {

@@ -133,7 +133,7 @@ export class RbacService {
 
   /** Before a client joins `groups`: whoever puts it there must hold on it what the grants of those groups will give to others. */
   requireMayJoin(by: Person, client: { id: string; groups: string[] }, groups: readonly string[], transaction: EntityManager): Promise<void> {
-    return this.holdings.requireMayJoin(by.id, client, groups, transaction);
+    return this.holdings.requireMayJoin(by, client, groups, transaction);
   }
 
   /** Before a client leaves `groups`: what was decided by grants of those groups is decided again. */

@@ -85,7 +85,7 @@ export class RolesService {
   ): Promise<void> {
     await this.database.transaction(async (transaction) => {
       await this.holdings.lock(transaction);
-      await this.holdings.give(by.id, affected, transaction, async () => {
+      await this.holdings.give(by, affected, transaction, async () => {
         const { id, ...difference } = await act(transaction);
         await this.audit.record({ by, action, target: { type: 'role', id }, outcome: 'done', ...difference }, transaction);
       });

@@ -76,7 +76,7 @@ export class UsersService {
     await this.change(by, 'users.update', id, async (transaction) => {
       const user = await this.find(id, transaction);
       // Whoever sets the password or e-mail of an account, or switches it back on, could use it.
-      if (passwordHash || disabled !== undefined || input.email) await this.holdings.requireOver(by.id, id, transaction);
+      if (passwordHash || disabled !== undefined || input.email) await this.holdings.requireOver(by, id, transaction);
       if (input.email) await this.requireFreeEmail(input.email, id, transaction);
       const changes = {
         ...fields,
@@ -110,7 +110,7 @@ export class UsersService {
   async remove(idOrEmail: string, by: Person): Promise<void> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     await this.change(by, 'users.delete', id, async (transaction) => {
-      await this.holdings.requireOver(by.id, id, transaction);
+      await this.holdings.requireOver(by, id, transaction);
       const now = new Date();
       await transaction.getRepository(UserEntity).update({ id }, { disabledAt: now, deletedAt: now });
       await transaction.query('DELETE FROM client_permissions WHERE user_id = $1', [id]);
@@ -123,7 +123,7 @@ export class UsersService {
   private async change(by: Person, action: string, id: string, act: (transaction: EntityManager) => Promise<void>): Promise<void> {
     await this.database.transaction(async (transaction) => {
       await this.holdings.lock(transaction);
-      await this.holdings.give(by.id, { users: [id] }, transaction, async () => {
+      await this.holdings.give(by, { users: [id] }, transaction, async () => {
         const before = await this.snapshot(id, transaction);
         await act(transaction);
         const after = await this.snapshot(id, transaction);

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config';
 import { Foundation1700000000001 } from './migrations/0001-foundation';
 import { Rights1700000000002 } from './migrations/0002-rights';
+import { Sessions1700000000004 } from './migrations/0004-sessions';
 
 @Module({
   imports: [
@@ -11,7 +12,7 @@ import { Rights1700000000002 } from './migrations/0002-rights';
       useFactory: (config: Config) => ({
         type: 'postgres' as const,
         url: config.DATABASE_URL,
-        migrations: [Foundation1700000000001, Rights1700000000002],
+        migrations: [Foundation1700000000001, Rights1700000000002, Sessions1700000000004],
         migrationsRun: true,
         synchronize: false,
         autoLoadEntities: true,

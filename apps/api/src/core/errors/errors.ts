@@ -44,6 +44,16 @@ export class Forbidden extends DomainError {
   }
 }
 
+export class TooManyAttempts extends DomainError {
+  constructor(
+    detail: string,
+    /** Whole seconds until the next attempt may succeed; goes into `Retry-After`. */
+    readonly retryAfter: number,
+  ) {
+    super(429, 'too_many_attempts', `${detail}; try again in ${retryAfter} s`);
+  }
+}
+
 export class InvalidInput extends DomainError {
   constructor(errors: { path: string; message: string }[]) {
     super(400, 'invalid_input', errors.map((error) => `${error.path}: ${error.message}`).join('; '), errors);

@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import { type AuthenticatedRequest, originOf, type Refusal, RefusalRecorder } from '../access/access';
-import { DomainError, Hidden } from './errors';
+import { DomainError, Hidden, TooManyAttempts } from './errors';
 
 /** PostgreSQL's classes of "not now": connection exceptions, too many connections, shutting down. */
 const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
@@ -30,6 +30,7 @@ export class ProblemFilter implements ExceptionFilter {
     await this.record(error, problem, request);
     if (reply.sent || reply.raw.headersSent) return;
     if (problem.status === 500) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
+    if (error instanceof TooManyAttempts) void reply.header('Retry-After', String(error.retryAfter));
     if (problem.status === 503) void reply.header('Retry-After', '2');
     void reply
       .status(problem.status)

@@ -1,0 +1,88 @@
+import { type Permission } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { createHash, randomBytes } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { v7 as uuid, validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import type { Person, PersonalTokens } from '../core/access/access';
+import { Forbidden, InvalidInput, NotFound } from '../core/errors/errors';
+import { Bus } from '../core/events/bus.service';
+import type { CreateTokenDto } from './auth.dto';
+import { PeopleService } from './people.service';
+
+export interface PersonalTokenView {
+  id: string;
+  name: string;
+  /** What it may do of what its owner may; null for all of it. */
+  permissions: Permission[] | null;
+  expiresAt: Date | null;
+  /** To the minute. */
+  lastUsedAt: Date | null;
+  createdAt: Date;
+}
+
+/** Personal access tokens `gwj_…` for scripts: a part of their owner's rights, shown once, stored as a hash. */
+@Injectable()
+export class PersonalTokensService implements PersonalTokens {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly people: PeopleService,
+    private readonly audit: AuditService,
+    private readonly bus: Bus,
+  ) {}
+
+  async create(input: CreateTokenDto, by: Person): Promise<{ id: string; token: string }> {
+    const lacking = (input.permissions ?? []).filter((permission) => !by.permissions.includes(permission));
+    if (lacking.length > 0) throw new Forbidden(`You cannot give what you do not have: ${lacking.join(', ')}`);
+    if (input.expiresAt && Date.parse(input.expiresAt) <= Date.now()) throw new InvalidInput([{ path: 'expiresAt', message: 'must be in the future' }]);
+    const [id, token] = [uuid(), `gwj_${randomBytes(32).toString('base64url')}`];
+    await this.database.transaction(async (transaction) => {
+      await transaction.query(
+        'INSERT INTO personal_access_tokens (id, user_id, name, token_hash, permissions, expires_at) VALUES ($1, $2, $3, $4, $5, $6)',
+        [id, by.id, input.name, sha256(token), input.permissions ?? null, input.expiresAt ?? null],
+      );
+      const after = { name: input.name, permissions: input.permissions ?? null, expiresAt: input.expiresAt ?? null };
+      await this.audit.record({ by, action: 'auth.create_token', target: { type: 'personal_access_token', id }, outcome: 'done', after }, transaction);
+    });
+    return { id, token };
+  }
+
+  async list(person: Person): Promise<{ items: PersonalTokenView[] }> {
+    const items = await this.database.query<PersonalTokenView[]>(
+      `SELECT id, name, permissions, expires_at AS "expiresAt", last_used_at AS "lastUsedAt", created_at AS "createdAt"
+       FROM personal_access_tokens WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC`,
+      [person.id],
+    );
+    return { items };
+  }
+
+  async revoke(id: string, by: Person): Promise<void> {
+    await this.database.transaction(async (transaction) => {
+      const [gone] = isUuid(id)
+        ? await transaction.query<[unknown[], number]>(
+            'UPDATE personal_access_tokens SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL RETURNING id', [id, by.id],
+          )
+        : [[]];
+      if (gone.length === 0) throw new NotFound('personal access token');
+      await this.audit.record({ by, action: 'auth.revoke_token', target: { type: 'personal_access_token', id }, outcome: 'done' }, transaction);
+    });
+    this.bus.publish('rights', { userIds: [by.id] });
+  }
+
+  async find(token: string): Promise<Omit<Person, 'origin'> | null> {
+    const [row] = await this.database.query<{ id: string; userId: string; permissions: Permission[] | null; stale: boolean }[]>(
+      `SELECT id, user_id AS "userId", permissions, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
+       FROM personal_access_tokens WHERE token_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [sha256(token)],
+    );
+    const account = row && (await this.people.byId(row.userId));
+    if (!row || !account) return null;
+    if (row.stale) await this.database.query('UPDATE personal_access_tokens SET last_used_at = now() WHERE id = $1', [row.id]);
+    const within = (permission: Permission): boolean => row.permissions?.includes(permission) ?? true;
+    const rights = { permissions: account.permissions.filter(within), everywhere: account.everywhere.filter(within) };
+    return { type: 'user', ...account, ...rights, tokenId: row.id };
+  }
+}
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
