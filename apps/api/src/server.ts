@@ -1,16 +1,14 @@
 import cookie from '@fastify/cookie';
-import fastifyStatic from '@fastify/static';
 import { type LoggerService, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
 import { InvalidInput } from './core/errors/errors';
 import { inspectBody } from './core/http/body-hygiene';
+import { serveConsole } from './core/http/console';
 
 const BODY_BYTES = 1 << 20;
 const ARTIFACT_BYTES = 64 << 20;
@@ -42,7 +40,7 @@ export async function createServer(config: Config, logger: LoggerService | false
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false });
   await app.register(cookie);
-  if (existsSync(config.CONSOLE_DIR)) await app.register(fastifyStatic, { root: resolve(config.CONSOLE_DIR), wildcard: false });
+  await serveConsole(app, config.CONSOLE_DIR);
   app.useGlobalPipes(
     new ValidationPipe({
       whitelist: true,
