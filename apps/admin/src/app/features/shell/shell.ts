@@ -41,6 +41,7 @@ export class Shell {
   protected readonly pages = computed(() =>
     PAGES.filter(({ permission }) => this.user()?.permissions.includes(permission)),
   );
+  private hasArrived = false;
 
   constructor() {
     effect(() => {
@@ -48,6 +49,12 @@ export class Shell {
       const { url } = this.router;
       void this.router.navigate(['/login'], { queryParams: url === '/' ? {} : { next: url } });
     });
+  }
+
+  /** A new page begins at its top, for the keyboard and a screen reader too. */
+  protected arrive(content: HTMLElement): void {
+    if (this.hasArrived) content.focus({ preventScroll: true });
+    this.hasArrived = true;
   }
 
   protected async logOut(): Promise<void> {
