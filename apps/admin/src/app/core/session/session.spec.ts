@@ -144,6 +144,8 @@ describe('the session', () => {
     await logIn();
     void session.refresh();
     const out = session.logOut();
+    await settle();
+    server.expectNone('/api/auth/logout');
     server.expectOne('/api/auth/refresh').flush(tokens('t2'));
     await settle();
     server.expectOne('/api/auth/logout').flush(null);
