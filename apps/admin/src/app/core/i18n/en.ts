@@ -132,6 +132,7 @@ export const en = {
     otp_required: 'This account needs a one-time code.',
     otp_invalid: 'The one-time code is wrong or has been used.',
     too_many_requests: 'Too many attempts. Wait a little, then try again.',
+    invalid_input: 'Some of what was given is not valid.',
     forbidden: 'You may not do this. Ask an administrator for the permission.',
     not_found: 'It does not exist, or you may not see it.',
     database_unavailable: 'The server is not ready just now. Try again in a moment.',

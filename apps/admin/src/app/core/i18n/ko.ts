@@ -134,6 +134,7 @@ export const ko: Catalogue = {
     otp_required: '이 계정에는 일회용 코드가 필요합니다.',
     otp_invalid: '일회용 코드가 틀렸거나 이미 사용되었습니다.',
     too_many_requests: '시도가 너무 많습니다. 잠시 후 다시 시도하세요.',
+    invalid_input: '입력한 값 가운데 올바르지 않은 것이 있습니다.',
     forbidden: '권한이 없습니다. 관리자에게 권한을 요청하세요.',
     not_found: '존재하지 않거나 볼 권한이 없습니다.',
     database_unavailable: '서버가 아직 준비되지 않았습니다. 잠시 후 다시 시도하세요.',
