@@ -83,8 +83,12 @@ if (missing && !required) {
       expect(own).toEqual([]);
     });
 
-    it('keeps its page within the window of a telephone', async () => {
-      await page.setViewportSize({ width: 360, height: 740 });
+    it('keeps its pages within the window, from a telephone to a wall screen', async () => {
+      const client = await env.client('a-client-with-quite-a-long-name-in-the-warehouse-behind-the-hill');
+      const id = await env.command(client.id, { priority: 10 });
+      const agent = await env.connect(client);
+      await eventually(() => expect(agent.received).toHaveLength(1));
+      await agent.post(`/api/commands/${id}/result`, { success: false, error: 'jam '.repeat(50) + 'x'.repeat(200) });
       await page.goto(`${address}/login`);
       await page.getByLabel('이메일').fill(ADMIN.email);
       await page.getByLabel('비밀번호').fill(ADMIN.password);
@@ -93,11 +97,20 @@ if (missing && !required) {
       for (const path of ['/commands', '/commands/new', '/nowhere']) {
         await page.goto(address + path);
         await page.getByRole('main').locator('h1, h2').first().waitFor();
-        expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+        if (path === '/commands') await page.getByRole('row').filter({ hasText: 'jam' }).waitFor();
+        for (const width of [360, 850, 1280, 2560]) {
+          await page.setViewportSize({ width, height: 800 });
+          expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+          expect(await page.evaluate(RIGHT_EDGE)).toBeLessThanOrEqual(width);
+        }
       }
     });
   });
 }
+
+/** The rightmost pixel of what is there to see. */
+const RIGHT_EDGE = `Math.ceil(Math.max(...[...document.querySelectorAll('main :is(h1, h2, p, td, button, a, mat-form-field)')]
+  .map((part) => part.getBoundingClientRect().right)))`;
 
 /** Whether this server has the consoles' event stream. */
 async function hasStream(env: TestEnvironment): Promise<boolean> {
