@@ -108,18 +108,24 @@ describe('the page of one command', () => {
     await shows('dd', '1 of 3');
     await shows('section', 'No result yet');
     await shows('section', 'The command has printed nothing');
+    expect(page.querySelector('li small')).toBeNull();
     expect(buttons()).toEqual(['Cancel the command']);
   });
 
   it('reads again at news of this command only', async () => {
     await open();
-    is('failed', { errorMessage: 'paper jam', result: { success: false, data: { tray: 2 }, durationMs: 61_000 } });
+    is('failed', {
+      attempt: 2,
+      errorMessage: 'paper jam',
+      result: { success: false, data: { tray: 2 }, durationMs: 61_000 },
+    });
     api.output.mockResolvedValue([{ attempt: 1, seq: 0, stream: 'stderr', text: 'jam <i>in</i> tray' }]);
     news.next({ id: 'other' });
     news.next({ id: 'c1' });
     await shows('.error', 'paper jam');
     await shows('pre .stderr', 'jam <i>in</i> tray');
     await shows('dd', '1 min 1 sec');
+    await shows('li small', 'Attempt 1');
     expect(api.get).toHaveBeenCalledTimes(2);
     expect(buttons()).toEqual(['Run again']);
   });
