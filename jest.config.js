@@ -1,3 +1,5 @@
+const { createCjsPreset } = require('jest-preset-angular/presets');
+
 /** Unit tests stand beside the code; journeys run on real PostgreSQL and Redis, started by the global set-up. */
 const swc = {
   jsc: {
@@ -7,16 +9,33 @@ const swc = {
   },
   module: { type: 'commonjs' },
 };
-module.exports = {
+const contracts = { '^@gwanje/contracts$': '<rootDir>/libs/contracts/src/index.ts' };
+
+const server = {
+  displayName: 'server',
   rootDir: __dirname,
   testEnvironment: 'node',
   testMatch: ['<rootDir>/apps/{api,agent}/**/*.spec.ts', '<rootDir>/libs/**/*.spec.ts', '<rootDir>/tools/**/*.spec.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest', swc] },
-  moduleNameMapper: { '^@gwanje/contracts$': '<rootDir>/libs/contracts/src/index.ts' },
+  moduleNameMapper: contracts,
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   globalSetup: '<rootDir>/tools/jest/global-setup.ts',
   globalTeardown: '<rootDir>/tools/jest/global-teardown.ts',
   testTimeout: 30000,
+};
+
+const admin = {
+  ...createCjsPreset({ tsconfig: '<rootDir>/apps/admin/tsconfig.json' }),
+  displayName: 'admin',
+  rootDir: __dirname,
+  testMatch: ['<rootDir>/apps/admin/**/*.spec.ts'],
+  setupFilesAfterEnv: ['<rootDir>/apps/admin/test-setup.ts'],
+  moduleNameMapper: contracts,
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+};
+
+module.exports = {
+  projects: [server, admin],
   maxWorkers: 2,
   // Bull keeps a blocking connection open for a while after its queue is closed.
   forceExit: true,

@@ -9,8 +9,11 @@ import { runDemo, startKnownAgent } from './demo';
 import { keep, ROOT, takeDataFolder } from './folder';
 import { howToGoOn } from './guide';
 import { Launcher, Stopped } from './launcher';
+import { watchConsole, watchServer } from './watch';
 
-/** `npm start`: everything that the server needs, the server, one agent and a first command. */
+const WATCH = process.argv.includes('--watch');
+
+/** `npm start`: everything that the server needs, the server, one agent and a first command; `npm run dev` watches the sources too. */
 async function main(launcher: Launcher): Promise<void> {
   const say = (line: string): void => launcher.say(line);
   const port = readPort();
@@ -28,7 +31,8 @@ async function main(launcher: Launcher): Promise<void> {
   const password = (env['ADMIN_PASSWORD'] ||= generated?.value ?? '');
 
   say('Server: starting');
-  await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), env);
+  if (WATCH) await watchServer(launcher, env);
+  else await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), env);
   const api = new Api(`http://127.0.0.1:${port}`, launcher.signal);
   await waitUntilReady(api, launcher);
   say(`Server: ready at ${api.url}`);
@@ -41,6 +45,7 @@ async function main(launcher: Launcher): Promise<void> {
     say('The password of the administrator has been changed since: going on without the demonstration.');
     await startKnownAgent(launcher, api.url, folder);
   }
+  if (WATCH) await watchConsole(launcher, env);
   say(howToGoOn({ url: api.url, email, passwordFile: generated ? join(folder, 'admin-password') : null }));
 }
 

@@ -11,7 +11,7 @@ import { loadConfig } from '../../src/core/config/config';
 import { createServer } from '../../src/server';
 import { FakeAgent } from './fake-agent';
 
-const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
+export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
 
 /** A running server on a database of its own, with an admin logged in. */
 export class TestEnvironment {
