@@ -24,7 +24,7 @@ describe('Journal', () => {
 
   beforeEach(() => {
     const dataDir = mkdtempSync(join(tmpdir(), 'gwanje-journal-'));
-    config = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', dataDir, concurrency: 1 };
+    config = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', dataDir, concurrency: 1, silenceMs: 1000 };
     journal = new Journal(config);
   });
   afterEach(async () => {

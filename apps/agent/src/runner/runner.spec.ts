@@ -1,4 +1,5 @@
 import type { CommandFrame, ResultReport } from '@gwanje/contracts';
+import { Logger } from '@nestjs/common';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,12 +34,16 @@ describe('Runner', () => {
   let journal: Journal;
   let runner: Runner;
 
+  beforeAll(() => {
+    Logger.overrideLogger(false);
+  });
   beforeEach(() => {
     [runs, ends, results, startStatus] = [[], new Map(), new Map(), 200];
     const config = {
       serverUrl: 'http://x',
       clientKey: 'sk_a_b',
       concurrency: 1,
+      silenceMs: 1_000,
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
     };
     const api = new ApiClient(config);
