@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   const log = new AgentLog();
   try {
     // Before Nest, which would tell a wrong setting twice and with a stack.
-    Policy.load(readConfig(process.env).policyFile);
+    const config = readConfig(process.env);
+    Policy.load(config.policyFile, config.dataDir);
     const app = await NestFactory.createApplicationContext(AgentModule, { logger: log, abortOnError: false });
     const link = app.get(EventStreamLink);
     const runner = app.get(Runner);
