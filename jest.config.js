@@ -1,12 +1,6 @@
 /** Unit tests stand beside the code; journeys run on real PostgreSQL and Redis, started by the global set-up. */
-const swc = {
-  jsc: {
-    target: 'es2023',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-  },
-  module: { type: 'commonjs' },
-};
+const swc = require('./tools/jest/swc.cjs');
+
 module.exports = {
   rootDir: __dirname,
   testEnvironment: 'node',
