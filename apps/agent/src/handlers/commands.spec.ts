@@ -1,8 +1,9 @@
 import { defaultLogPaths } from './collect-logs.handler';
 import { shutdownCommand } from './emergency-shutdown.handler';
-import { lists, printCommand, requestId } from './print.handler';
+import { jobNumber, printCommand, requestId } from './print.handler';
 import { restartCommand, serviceState, stateCommand } from './restart-service.handler';
 import { screenshotCommand } from './screenshot.handler';
+import { readJobState } from './spooler';
 
 describe('printCommand', () => {
   it.each(['linux', 'darwin'] as const)('uses lp on %s', (platform) => {
@@ -22,8 +23,22 @@ describe('printCommand', () => {
   it('reads what the spooler says', () => {
     expect(requestId('request id is HP-12 (1 file(s))\n')).toBe('HP-12');
     expect(requestId('')).toBeUndefined();
-    expect(lists('HP-123 me 1024 Mon\n', 'HP-12')).toBe(false);
-    expect(lists('HP-12 me 1024 Mon\n', 'HP-12')).toBe(true);
+    expect(jobNumber('HP-2-12')).toBe(12);
+    const answer = (status: number, state: number): Buffer =>
+      Buffer.concat([
+        Buffer.from([2, 0, status >> 8, status & 255, 0, 0, 0, 1, 2, 0x23, 0, 9]),
+        Buffer.from('job-state'),
+        Buffer.from([0, 4, 0, 0, 0, state, 3]),
+      ]);
+    expect([3, 5, 7, 8, 9].map((state) => readJobState(answer(0, state)))).toEqual([
+      undefined,
+      undefined,
+      'canceled',
+      'aborted',
+      'completed',
+    ]);
+    expect(readJobState(answer(0x0406, 9))).toBe('unknown');
+    expect(readJobState(Buffer.from('not found'))).toBe('unknown');
   });
 });
 
