@@ -12,6 +12,4 @@ module.exports = {
   globalTeardown: '<rootDir>/tools/jest/global-teardown.ts',
   testTimeout: 30000,
   maxWorkers: 2,
-  // Bull keeps a blocking connection open for a while after its queue is closed.
-  forceExit: true,
 };
