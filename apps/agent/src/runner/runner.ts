@@ -4,7 +4,7 @@ import { AgentConfig } from '../config';
 import { HandlerRegistry } from '../handlers/handler-registry';
 import { Journal } from '../journal/journal';
 import { ApiClient } from '../link/api-client';
-import { messageOf, wait } from '../waiting';
+import { atMost, messageOf } from '../waiting';
 import { Attempt } from './attempt';
 import { PayloadCheck } from './payload-check';
 import { killTree } from './process-tree';
@@ -107,12 +107,11 @@ export class Runner {
   /** What can finish soon may finish; the rest is killed, and said so, or left to the next start if it may run again. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const over = Promise.all([...this.active.values()].map((attempt) => attempt.over));
-    await Promise.race([over, wait(STOP_GRACE_MS)]);
+    await atMost(STOP_GRACE_MS, Promise.all([...this.active.values()].map((attempt) => attempt.over)));
     await Promise.all([...this.active.values()].map((attempt) => this.end(attempt, 'stopping')));
     await Promise.all(this.turns.values());
     // The server takes no output after the result.
-    await Promise.race([Promise.all(this.closing.values()), wait(STOP_OUTPUT_MS)]);
+    await atMost(STOP_OUTPUT_MS, Promise.all(this.closing.values()));
     await this.poster.stop();
   }
 
