@@ -97,6 +97,16 @@ describe('a real agent through crashes and outages', () => {
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 
+  it('does not share its data folder with a second agent', async () => {
+    const id = await shell();
+    await eventually(() => expect(effects()).toBe(1));
+    const second = await agent.twin();
+    expect(second.exitCode).toBe(1);
+    expect(second.log).toContain('another agent works with the folder');
+    go();
+    await env.reaches(id, 'completed');
+  });
+
   it('survives a restart of the server in the middle of a command', async () => {
     const id = await shell();
     await eventually(() => expect(effects()).toBe(1));

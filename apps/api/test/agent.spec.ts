@@ -1,5 +1,6 @@
+import { MAX_ARTIFACT_BYTES } from '@gwanje/contracts';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { list, x as extract } from 'tar';
 import { download } from './support/download';
@@ -140,6 +141,35 @@ describe('the actions of a real agent', () => {
     await extract({ file: archive, cwd: unpacked, strict: true });
     expect(readFileSync(join(unpacked, logs, 'app.log'), 'utf8')).toBe('one\ntwo\n');
     expect(readFileSync(join(unpacked, deep), 'utf8')).toBe('x'.repeat(100_000));
+  });
+
+  it('packs logs that grow, shrink and vanish meanwhile', async () => {
+    const logs = file('moving');
+    mkdirSync(logs);
+    const script = `cd ${logs}; mkfifo pipe; while :; do seq 20000 >> grow; seq 99999 > shrink; : > shrink; seq 9 > "gone$$"; rm "gone$$"; done`;
+    const writer = await env.command(clientId, { action: 'shell', payload: { program: 'sh', args: ['-c', script] } });
+    await eventually(() => expect(existsSync(join(logs, 'grow'))).toBe(true));
+    for (let round = 0; round < 5; round++) {
+      const { id, result } = await send('collect_logs', { paths: [logs] });
+      expect(result.data['skipped']).toContainEqual({ path: join(logs, 'pipe'), reason: 'not a regular file' });
+      const archive = file(`moving-${round}.tar.gz`);
+      writeFileSync(archive, await download(env, id, result.data['artifactId']));
+      const names: string[] = [];
+      await list({ file: archive, strict: true, onReadEntry: (entry) => names.push(entry.path) });
+      expect(names).toHaveLength(result.data['files'] as number);
+      expect(names).toContain(join(logs, 'grow').slice(1));
+    }
+    await env.post(`/api/commands/${writer}/cancel`).expect(200);
+    await env.reaches(writer, 'cancelled');
+  });
+
+  it('brings a file as big as the server takes, and refuses a bigger one', async () => {
+    const path = file('big');
+    writeFileSync(path, Buffer.alloc(MAX_ARTIFACT_BYTES, 'gwanje'));
+    const { id, result } = await send('file_get', { path });
+    expect(sha256(await download(env, id, result.data['artifactId']))).toBe(sha256(readFileSync(path)));
+    appendFileSync(path, '!');
+    expect((await send('file_get', { path }, 'failed')).errorMessage).toContain(`has more than ${MAX_ARTIFACT_BYTES} bytes`);
   });
 
   it('reports what the service manager says, or that there is none', async () => {

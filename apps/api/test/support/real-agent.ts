@@ -31,23 +31,16 @@ export class RealAgent {
   /** Resolves when the agent says that its stream is live. */
   async start(): Promise<this> {
     const before = this.connections;
-    this.launch();
+    this.child = this.spawn((text) => (this.log += text));
     await this.connected(before);
     return this;
   }
 
-  launch(): void {
-    const { serverUrl, clientKey, env } = this.settings;
-    const policyFile = join(this.dataDir, 'policy.json');
-    writeFileSync(policyFile, JSON.stringify({ paths: [this.folder], ...this.settings.policy }));
-    this.child = spawn(process.execPath, MAIN, {
-      env: {
-        ...process.env, SERVER_URL: serverUrl, CLIENT_KEY: clientKey, AGENT_DATA_DIR: join(this.dataDir, 'data'), AGENT_POLICY: policyFile,
-        LOG_LEVEL: 'info', ...env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.child.stdout, this.child.stderr]) stream?.on('data', (text: Buffer) => (this.log += text.toString()));
+  /** Launches a second agent on the same data folder and waits for its end. */
+  async twin(): Promise<{ exitCode: number; log: string }> {
+    let log = '';
+    const [exitCode] = (await once(this.spawn((text) => (log += text)), 'close')) as [number];
+    return { exitCode, log };
   }
 
   /** How many times a stream went live. */
@@ -77,6 +70,21 @@ export class RealAgent {
     await this.stop();
     rmSync(this.dataDir, { recursive: true, force: true });
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private spawn(print: (text: string) => void): ChildProcess {
+    const { serverUrl, clientKey, policy, env } = this.settings;
+    const policyFile = join(this.dataDir, 'policy.json');
+    writeFileSync(policyFile, JSON.stringify({ paths: [this.folder], ...policy }));
+    const child = spawn(process.execPath, MAIN, {
+      env: {
+        ...process.env, SERVER_URL: serverUrl, CLIENT_KEY: clientKey, AGENT_DATA_DIR: join(this.dataDir, 'data'), AGENT_POLICY: policyFile,
+        LOG_LEVEL: 'info', ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => print(text.toString()));
+    return child;
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
