@@ -56,22 +56,25 @@ describe('a real agent through crashes and outages', () => {
   });
 
   it('killed while a command runs that may run twice: runs it again', async () => {
-    const id = await env.command(clientId, { payload: { delayMs: 1_500, echo: 'again' } });
+    const id = await env.command(clientId, { payload: { delayMs: 4_000, echo: 'again' } });
     await env.reaches(id, 'running');
     await agent.kill();
+    expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running' });
     await agent.start();
     expect((await env.reaches(id, 'completed'))['result']).toMatchObject({ data: { echo: 'again' } });
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 
   it('stopped while a command runs that may run twice: leaves it to the next start', async () => {
-    const id = await env.command(clientId, { payload: { delayMs: 6_000 } });
+    const id = await env.command(clientId, { payload: { delayMs: 600_000 } });
     await env.reaches(id, 'running');
     await agent.stop();
     expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running' });
     await agent.start();
-    await env.reaches(id, 'completed', PATIENCE_MS);
-    expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
+    // Only an agent that runs it can confirm the cancel of a running command.
+    await env.post(`/api/commands/${id}/cancel`).expect(200);
+    await env.reaches(id, 'cancelled');
+    expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'cancelled']);
   });
 
   it('stopped while a command runs that must not run twice: kills it and says so at once', async () => {
