@@ -12,6 +12,7 @@ import { EventsModule } from './core/events/events.module';
 import { HealthController } from './core/http/health.controller';
 import { QueueModule } from './core/queue/queue.module';
 import { IdentityModule } from './identity/identity.module';
+import { RbacModule } from './rbac/rbac.module';
 
 /** The modules in rank order: each imports only those before it. */
 @Module({})
@@ -21,7 +22,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         DiscoveryModule, ConfigModule.with(config), DatabaseModule, QueueModule, EventsModule,
-        IdentityModule, ClientsModule, CommandsModule,
+        IdentityModule, RbacModule, ClientsModule, CommandsModule,
       ],
       controllers: [HealthController],
       providers: [ClosedByDefault, { provide: APP_GUARD, useClass: AccessGuard }, { provide: APP_FILTER, useClass: ProblemFilter }],

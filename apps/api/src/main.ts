@@ -1,12 +1,12 @@
 import 'reflect-metadata';
-import { ConsoleLogger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadConfig } from './core/config/config';
+import { Log } from './core/logging/log';
 import { createServer } from './server';
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
-  const logger = new ConsoleLogger({ json: config.NODE_ENV === 'production', colors: process.stdout.isTTY });
+  const logger = new Log(config);
   const app = await createServer(config, logger);
   stopOnSignal(app);
   await app.listen(config.PORT, config.HOST);

@@ -1,6 +1,6 @@
 import cookie from '@fastify/cookie';
 import fastifyStatic from '@fastify/static';
-import { type LoggerService, type ValidationError, ValidationPipe } from '@nestjs/common';
+import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
@@ -9,8 +9,9 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
-import { InvalidInput } from './core/errors/errors';
 import { inspectBody } from './core/http/body-hygiene';
+import { logRequests } from './core/http/request-log';
+import { DtoPipe } from './core/http/validation';
 
 const BODY_BYTES = 1 << 20;
 const ARTIFACT_BYTES = 64 << 20;
@@ -24,6 +25,7 @@ export async function createServer(config: Config, logger: LoggerService | false
       return typeof given === 'string' && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
     },
     forceCloseConnections: true,
+    trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY.split(','),
   });
   const fastify = adapter.getInstance();
   // Any type that is not JSON is taken as bytes: only the artifacts' route has a use for it, and says so to the others.
@@ -32,6 +34,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     void reply.header('X-Request-Id', request.id).header('X-Content-Type-Options', 'nosniff');
     done();
   });
+  logRequests(fastify);
   fastify.addHook('preValidation', (request, _reply, done) => {
     try {
       if (!Buffer.isBuffer(request.body)) inspectBody(request.body);
@@ -43,21 +46,8 @@ export async function createServer(config: Config, logger: LoggerService | false
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false });
   await app.register(cookie);
   if (existsSync(config.CONSOLE_DIR)) await app.register(fastifyStatic, { root: resolve(config.CONSOLE_DIR), wildcard: false });
-  app.useGlobalPipes(
-    new ValidationPipe({
-      whitelist: true,
-      forbidNonWhitelisted: true,
-      transform: true,
-      exceptionFactory: (errors) => new InvalidInput(errors.flatMap((error) => faults(error))),
-    }),
-  );
+  app.useGlobalPipes(new DtoPipe());
   const document = new DocumentBuilder().setTitle('Gwanje').setVersion('0.1.0').addBearerAuth().build();
   SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, document), { jsonDocumentUrl: 'api/docs/openapi.json' });
   return app;
-}
-
-function faults(error: ValidationError, parent = ''): { path: string; message: string }[] {
-  const path = !parent ? error.property : /^\d+$/.test(error.property) ? `${parent}[${error.property}]` : `${parent}.${error.property}`;
-  const own = Object.values(error.constraints ?? {}).map((message) => ({ path, message }));
-  return [...own, ...(error.children ?? []).flatMap((child) => faults(child, path))];
 }

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { RefusalRecorder } from '../core/access/access';
 import { AuditService } from './audit.service';
 
-@Module({ providers: [AuditService], exports: [AuditService] })
+/** Provides the core's seam `RefusalRecorder`. */
+@Module({ providers: [AuditService, { provide: RefusalRecorder, useExisting: AuditService }], exports: [AuditService] })
 export class AuditModule {}

@@ -2,9 +2,15 @@ import { PartialType } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { PageDto } from '../core/http/page.dto';
 
+/** Unique; no slash and no space, so that it serves in an address; never taken for an id. */
+export const CLIENT_NAME: [RegExp, { message: string }] = [
+  /^(?![0-9a-f]{8}-[0-9a-f]{4}-)[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/iu,
+  { message: 'name must be letters, digits, dots, dashes and underscores, at most 100, and not look like an id' },
+];
+
 export class CreateClientDto {
   /** Unique; letters, digits, dots, dashes and underscores. */
-  @Matches(/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u, { message: 'name must be letters, digits, dots, dashes and underscores, at most 100' })
+  @Matches(...CLIENT_NAME)
   name: string;
 
   @IsOptional()
@@ -27,6 +33,15 @@ export class CreateClientDto {
 }
 
 export class UpdateClientDto extends PartialType(CreateClientDto) {}
+
+export class RotateKeyDto {
+  /** Seconds for which the key of now stays valid beside the new one; 0 ends it at once. A day by default. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(30 * 86_400)
+  overlapSeconds?: number;
+}
 
 export class ListClientsDto extends PageDto {
   @IsOptional()

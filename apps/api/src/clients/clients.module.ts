@@ -1,18 +1,24 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module';
 import { AgentKeys } from '../core/access/access';
+import { RbacModule } from '../rbac/rbac.module';
+import { ClientKeys } from './client-keys';
 import { ClientsController } from './clients.controller';
 import { ClientsService } from './clients.service';
+import { EnrolmentController } from './enrolment.controller';
+import { EnrolmentService } from './enrolment.service';
 import { EventsController } from './events.controller';
 import { GatewayService } from './gateway.service';
 
 @Module({
-  imports: [AuditModule],
-  controllers: [ClientsController, EventsController],
+  imports: [AuditModule, RbacModule],
+  controllers: [ClientsController, EnrolmentController, EventsController],
   providers: [
     ClientsService,
     GatewayService,
-    { provide: AgentKeys, inject: [ClientsService], useFactory: (clients: ClientsService) => ({ find: (key: string) => clients.findByKey(key) }) },
+    EnrolmentService,
+    ClientKeys,
+    { provide: AgentKeys, useExisting: ClientKeys },
   ],
   exports: [ClientsService, GatewayService],
 })

@@ -1,13 +1,16 @@
+import { DEFAULT_CONCURRENCY, type Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { createHash, randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
-import type { AgentPrincipal, Person } from '../core/access/access';
-import { Conflict, InvalidInput, NotFound } from '../core/errors/errors';
+import type { Anonymous, Person } from '../core/access/access';
+import { Conditions } from '../core/database/conditions';
+import { Conflict, Forbidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
+import { RbacService } from '../rbac/rbac.service';
+import { ClientKeys, type KeyView } from './client-keys';
 import type { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
 
 export interface ClientView {
@@ -22,100 +25,125 @@ export interface ClientView {
   createdAt: Date;
 }
 
+export interface Targets {
+  clientIds?: string[];
+  groups?: string[];
+  labels?: Record<string, string>;
+  all?: boolean;
+}
+
 const VIEW = `c.id, c.name, c.status, c.agent, c.groups, c.labels, c.concurrency, c.created_at AS "createdAt",
   CASE WHEN c.status = 'online' THEN greatest(c.last_seen_at, g.seen_at) ELSE c.last_seen_at END AS "lastSeenAt"`;
 const FROM = 'FROM clients c LEFT JOIN gateways g ON g.id = c.gateway_id';
+const DAY_SECONDS = 86_400;
 
-/** The machines and their keys. A key is shown once and stored only as a hash. */
+/** The machines. A removed one stays as the place where its commands ran, and is nowhere to be seen or addressed. */
 @Injectable()
 export class ClientsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly audit: AuditService,
+    private readonly rbac: RbacService,
+    private readonly keys: ClientKeys,
     private readonly bus: Bus,
   ) {}
 
-  async create(input: CreateClientDto, caller: Person, requestId: string): Promise<ClientView & { clientKey: string }> {
-    const id = uuid();
-    requireFlatLabels(input.labels);
-    const clientKey = await this.database.transaction(async (transaction) => {
-      const [added] = await transaction.query<unknown[]>(
-        `INSERT INTO clients (id, name, groups, labels, concurrency) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (name) DO NOTHING RETURNING id`,
-        [id, input.name, input.groups ?? [], JSON.stringify(input.labels ?? {}), input.concurrency ?? 4],
-      );
-      if (!added) throw new Conflict('name_taken', `There is a client named ${input.name} already`);
-      await this.recordChange('clients.create', id, caller, requestId, transaction);
-      return this.issueKey(id, input.name, transaction);
-    });
-    return { ...(await this.get(id)), clientKey };
+  async create(input: CreateClientDto, by: Person): Promise<ClientView & { clientKey: string }> {
+    this.requireEverywhere(by);
+    const { id, clientKey } = await this.database.transaction((transaction) => this.insert(input, by, 'clients.create', transaction));
+    return { ...(await this.get(id, by)), clientKey };
   }
 
-  /** By id or name. */
-  async get(idOrName: string): Promise<ClientView> {
-    const column = isUuid(idOrName) ? 'id' : 'name';
-    const [client] = await this.database.query<ClientView[]>(`SELECT ${VIEW} ${FROM} WHERE c.${column} = $1`, [idOrName]);
+  /** For `create` and for the enrolment, inside their transactions. */
+  async insert(
+    input: CreateClientDto, by: Person | Anonymous, action: string, transaction: EntityManager, detail?: Record<string, unknown>,
+  ): Promise<{ id: string; name: string; clientKey: string }> {
+    requireFlatLabels(input.labels);
+    const id = uuid();
+    const [added] = await transaction.query<object[]>(
+      `INSERT INTO clients (id, name, groups, labels, concurrency) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING name, groups, labels, concurrency`,
+      [id, input.name, [...new Set(input.groups ?? [])], JSON.stringify(input.labels ?? {}), input.concurrency ?? DEFAULT_CONCURRENCY],
+    );
+    if (!added) throw nameTaken(input.name);
+    await this.audit.record({ by, action, target: { type: 'client', id }, clientId: id, outcome: 'done', after: added, ...(detail && { detail }) }, transaction);
+    return { id, name: input.name, clientKey: await this.keys.issue(id, input.name, transaction) };
+  }
+
+  /** By id or name; what `who` may not see does not exist for them. */
+  async get(idOrName: string, who: Person, permission: Permission = 'clients.read'): Promise<ClientView> {
+    const conditions = new Conditions().and(`c.${isUuid(idOrName) ? 'id' : 'name'} = ? AND c.deleted_at IS NULL`, idOrName);
+    this.rbac.narrowToClients(conditions, who, permission, 'c.id');
+    const [client] = await this.database.query<ClientView[]>(`SELECT ${VIEW} ${FROM} WHERE ${conditions.sql}`, conditions.values);
     if (!client) throw new NotFound('client');
     return client;
   }
 
-  async list({ status, group, q, cursor, limit }: ListClientsDto): Promise<Page<ClientView>> {
+  async list({ status, group, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
+    const conditions = new Conditions([limit + 1])
+      .and('c.deleted_at IS NULL')
+      .given('c.status = ?', status)
+      .given('c.groups @> ARRAY[?]::text[]', group)
+      .given('strpos(lower(c.name), lower(?)) > 0', q)
+      .given('c.id < ?', cursor);
+    this.rbac.narrowToClients(conditions, who, 'clients.read', 'c.id');
     const rows = await this.database.query<ClientView[]>(
-      `SELECT ${VIEW} ${FROM}
-       WHERE ($1::text IS NULL OR c.status = $1) AND ($2::text IS NULL OR c.groups @> ARRAY[$2])
-         AND ($3::text IS NULL OR strpos(lower(c.name), lower($3)) > 0) AND ($4::uuid IS NULL OR c.id < $4)
-       ORDER BY c.id DESC LIMIT $5`,
-      [status ?? null, group ?? null, q ?? null, cursor ?? null, limit + 1],
+      `SELECT ${VIEW} ${FROM} WHERE ${conditions.sql} ORDER BY c.id DESC LIMIT $1`, conditions.values,
     );
     return page(rows, limit);
   }
 
-  async update(idOrName: string, input: UpdateClientDto, caller: Person, requestId: string): Promise<ClientView> {
-    const { id } = await this.get(idOrName);
+  async update(idOrName: string, input: UpdateClientDto, by: Person): Promise<ClientView> {
+    const { id } = await this.get(idOrName, by, 'clients.manage');
     requireFlatLabels(input.labels);
-    await this.database.transaction(async (transaction) => {
+    await this.change(id, by, 'clients.update', async (transaction) => {
       if (input.name) {
-        const [taken] = await transaction.query<unknown[]>('SELECT 1 FROM clients WHERE name = $1 AND id <> $2', [input.name, id]);
-        if (taken) throw new Conflict('name_taken', `There is a client named ${input.name} already`);
+        const [taken] = await transaction.query<unknown[]>('SELECT 1 FROM clients WHERE name = $1 AND id <> $2 AND deleted_at IS NULL', [input.name, id]);
+        if (taken) throw nameTaken(input.name);
       }
+      const groups = input.groups && (await this.changeGroups(id, [...new Set(input.groups)], by, transaction));
       await transaction.query(
         `UPDATE clients SET name = coalesce($2, name), groups = coalesce($3, groups), labels = coalesce($4, labels),
            concurrency = coalesce($5, concurrency) WHERE id = $1`,
-        [id, input.name ?? null, input.groups ?? null, input.labels ? JSON.stringify(input.labels) : null, input.concurrency ?? null],
+        [id, input.name ?? null, groups ?? null, input.labels ? JSON.stringify(input.labels) : null, input.concurrency ?? null],
       );
-      await this.recordChange('clients.update', id, caller, requestId, transaction);
     });
-    return this.get(id);
+    return this.get(id, by);
   }
 
-  async remove(idOrName: string, caller: Person, requestId: string): Promise<void> {
-    const { id } = await this.get(idOrName);
-    await this.database.transaction(async (transaction) => {
-      await transaction.query('DELETE FROM clients WHERE id = $1', [id]);
-      await this.recordChange('clients.delete', id, caller, requestId, transaction);
+  /** Its keys and grants end at once; the sweeper cancels what waits for it. */
+  async remove(idOrName: string, by: Person): Promise<void> {
+    const { id } = await this.get(idOrName, by, 'clients.manage');
+    await this.change(id, by, 'clients.delete', async (transaction) => {
+      await transaction.query(`UPDATE clients SET deleted_at = now(), status = 'offline' WHERE id = $1`, [id]);
+      await transaction.query('DELETE FROM client_permissions WHERE client_id = $1', [id]);
+      await this.keys.revokeAll(id, transaction);
     });
     this.bus.publish('revoked', { clientId: id });
   }
 
-  /** A new key; every older one ends at once. */
-  async rotateKey(idOrName: string, caller: Person, requestId: string): Promise<{ id: string; name: string; clientKey: string }> {
-    const { id, name } = await this.get(idOrName);
-    const clientKey = await this.database.transaction(async (transaction) => {
-      await transaction.query('DELETE FROM client_keys WHERE client_id = $1', [id]);
-      await this.recordChange('clients.rotate_key', id, caller, requestId, transaction);
-      return this.issueKey(id, name, transaction);
+  async listKeys(idOrName: string, who: Person): Promise<{ items: KeyView[] }> {
+    const { id } = await this.get(idOrName, who, 'clients.manage');
+    return { items: await this.keys.list(id) };
+  }
+
+  /** A new key; the one of now stays valid for `overlapSeconds`, and every older one ends at once. */
+  async rotateKey(idOrName: string, by: Person, overlapSeconds = DAY_SECONDS): Promise<{ id: string; name: string; clientKey: string }> {
+    const { id, name } = await this.get(idOrName, by, 'clients.manage');
+    const clientKey = await this.change(id, by, 'clients.rotate_key', async (transaction) => {
+      await this.keys.retire(id, overlapSeconds, transaction);
+      return this.keys.issue(id, name, transaction);
     });
     this.bus.publish('revoked', { clientId: id });
     return { id, name, clientKey };
   }
 
-  async findByKey(key: string): Promise<AgentPrincipal | null> {
-    const [row] = await this.database.query<{ id: string; name: string }[]>(
-      `SELECT c.id, c.name FROM client_keys k JOIN clients c ON c.id = k.client_id
-       WHERE k.key_hash = $1 AND (k.valid_until IS NULL OR k.valid_until > now())`,
-      [sha256(key)],
-    );
-    return row ? { type: 'agent', ...row } : null;
+  async revokeKey(idOrName: string, keyId: string, by: Person): Promise<void> {
+    const { id } = await this.get(idOrName, by, 'clients.manage');
+    await this.change(id, by, 'clients.revoke_key', async (transaction) => {
+      if (!isUuid(keyId) || !(await this.keys.revoke(id, keyId, transaction))) throw new NotFound('key');
+    });
+    this.bus.publish('revoked', { clientId: id });
   }
 
   /** What the agent says of itself when it opens a session. */
@@ -123,31 +151,58 @@ export class ClientsService {
     await this.database.query('UPDATE clients SET agent = $2, last_seen_at = now() WHERE id = $1', [id, JSON.stringify(agent)]);
   }
 
-  /** The ids of the clients that a batch means. */
-  async select(targets: { clientIds?: string[]; groups?: string[]; labels?: Record<string, string>; all?: boolean }): Promise<string[]> {
+  /**
+   * The ids of the clients that a batch of `action` means: those named one by one, which `who` must at least see, and, of the groups,
+   * labels or all, those where `who` may run it.
+   */
+  async select(targets: Targets, action: string, who: Person): Promise<string[]> {
     const names = targets.clientIds ?? [];
-    const rows = await this.database.query<{ id: string; name: string }[]>(
-      `SELECT id, name FROM clients
-       WHERE $1 OR id::text = ANY($2) OR name = ANY($2) OR groups && $3 OR ($4::jsonb <> '{}' AND labels @> $4::jsonb) ORDER BY id`,
-      [targets.all ?? false, names, targets.groups ?? [], JSON.stringify(targets.labels ?? {})],
-    );
+    const labels = JSON.stringify(targets.labels ?? {});
+    const seen = new Conditions()
+      .and('deleted_at IS NULL')
+      .and(
+        `? OR id::text = ANY(?) OR name = ANY(?) OR groups && ? OR (?::jsonb <> '{}' AND labels @> ?::jsonb)`,
+        targets.all ?? false, names, names, targets.groups ?? [], labels, labels,
+      );
+    this.rbac.narrowToClients(seen, who, 'commands.create', 'id');
+    const rows = await this.database.query<{ id: string; name: string }[]>(`SELECT id, name FROM clients WHERE ${seen.sql} ORDER BY id`, seen.values);
     const known = new Set(rows.flatMap(({ id, name }) => [id, name]));
     const unknown = names.flatMap((name, index) => (known.has(name) ? [] : [{ path: `targets.clientIds[${index}]`, message: 'there is no such client' }]));
     if (unknown.length > 0) throw new InvalidInput(unknown);
-    return rows.map(({ id }) => id);
+    const named = new Set(names);
+    const meant = rows.filter(({ id, name }) => !named.has(id) && !named.has(name)).map(({ id }) => id);
+    const allowed = new Set(await this.rbac.within(who, 'commands.create', action, meant));
+    return rows.filter(({ id, name }) => named.has(id) || named.has(name) || allowed.has(id)).map(({ id }) => id);
   }
 
-  private async issueKey(id: string, name: string, transaction: EntityManager): Promise<string> {
-    const slug = name.toLowerCase().replace(/[^a-z0-9]/g, '') || id.slice(-12);
-    const key = `sk_${slug}_${randomBytes(24).toString('base64url')}`;
-    await transaction.query('INSERT INTO client_keys (id, client_id, key_hash) VALUES ($1, $2, $3)', [uuid(), id, sha256(key)]);
-    return key;
+  /** New machines belong to nobody's grant yet: only who manages all may add one. */
+  requireEverywhere(by: Person): void {
+    if (!by.everywhere.includes('clients.manage')) throw new Forbidden('You need the permission clients.manage on all clients');
   }
 
-  private recordChange(action: string, id: string, actor: Person, requestId: string, transaction: EntityManager): Promise<void> {
-    return this.audit.record({ actor, action, target: { type: 'client', id }, outcome: 'done', requestId }, transaction);
+  private async changeGroups(id: string, groups: string[], by: Person, transaction: EntityManager): Promise<string[]> {
+    const [current] = await transaction.query<{ groups: string[] }[]>('SELECT groups FROM clients WHERE id = $1 FOR UPDATE', [id]);
+    const before = current?.groups ?? [];
+    await this.rbac.requireMayJoin(by, { id, groups: before }, groups.filter((group) => !before.includes(group)), transaction);
+    await this.rbac.doubtGrantsOf(before.filter((group) => !groups.includes(group)), transaction);
+    return groups;
+  }
+
+  private async change<T>(id: string, by: Person, action: string, act: (transaction: EntityManager) => Promise<T>): Promise<T> {
+    const read = 'SELECT name, groups, labels, concurrency, deleted_at AS "deletedAt" FROM clients WHERE id = $1';
+    const answer = await this.database.transaction(async (transaction) => {
+      const [before] = await transaction.query<object[]>(read, [id]);
+      const done = await act(transaction);
+      const [after] = await transaction.query<object[]>(read, [id]);
+      await this.audit.record({ by, action, target: { type: 'client', id }, clientId: id, outcome: 'done', ...(before && { before }), ...(after && { after }) }, transaction);
+      return done;
+    });
+    this.bus.publish('client', { id });
+    return answer;
   }
 }
+
+const nameTaken = (name: string): Conflict => new Conflict('name_taken', `There is a client named ${name} already`);
 
 function requireFlatLabels(labels: Record<string, unknown> = {}): void {
   const faults = Object.entries(labels)
@@ -155,5 +210,3 @@ function requireFlatLabels(labels: Record<string, unknown> = {}): void {
     .map(([key]) => ({ path: `labels.${key}`, message: 'must be a string' }));
   if (faults.length > 0) throw new InvalidInput(faults);
 }
-
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -14,6 +14,6 @@ export class EventsController {
   @Get(':clientId')
   async connect(@Param('clientId') clientId: string, @Caller() agent: AgentPrincipal, @Res() reply: FastifyReply): Promise<void> {
     if (![agent.id, agent.name, 'me'].includes(clientId)) throw new NotFound('client');
-    await this.gateway.attach(agent.id, new EventStream(reply));
+    await this.gateway.attach(agent.id, agent.keyId, new EventStream(reply));
   }
 }

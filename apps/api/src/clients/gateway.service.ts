@@ -7,6 +7,7 @@ import { Bus } from '../core/events/bus.service';
 import type { EventStream } from '../core/http/sse';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
+import { ClientKeys } from './client-keys';
 
 const HEARTBEAT_MS = 3_000;
 /** A gateway silent for this long is dead, and its clients are offline. */
@@ -15,6 +16,7 @@ const PRESENCE_SECONDS = 60;
 
 interface Connection {
   id: string;
+  keyId: string;
   stream: EventStream;
   /** Attempts written on this stream; a repeated wake-up does not write them again. */
   sent: Map<string, number>;
@@ -32,6 +34,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     @InjectDataSource() private readonly database: DataSource,
     private readonly bus: Bus,
     private readonly redis: RedisClient,
+    private readonly keys: ClientKeys,
   ) {
     bus.on('connected', ({ clientId, connectionId }) => {
       const connection = this.connections.get(clientId);
@@ -39,7 +42,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     });
     bus.on('revoked', ({ clientId }) => {
       const connection = this.connections.get(clientId);
-      if (connection) this.close(clientId, connection, 'revoked');
+      if (connection) void this.closeRevoked([[clientId, connection]]).catch((error: Error) => this.log.warn(`revocation: ${error.message}`));
     });
     bus.on('cancel', ({ clientId, id, attempt }) => {
       this.connections.get(clientId)?.stream.send('cancel', { id, attempt } satisfies CancelFrame);
@@ -59,8 +62,8 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
   }
 
   /** Takes a new stream; the newest of a client wins. */
-  async attach(clientId: string, stream: EventStream): Promise<void> {
-    const connection: Connection = { id: uuid(), stream, sent: new Map() };
+  async attach(clientId: string, keyId: string, stream: EventStream): Promise<void> {
+    const connection: Connection = { id: uuid(), keyId, stream, sent: new Map() };
     const older = this.connections.get(clientId);
     if (older) this.close(clientId, older, 'replaced');
     this.connections.set(clientId, connection);
@@ -78,6 +81,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     }
     this.tellPresence([clientId], 'online');
     this.bus.publish('connected', { clientId, connectionId: connection.id });
+    this.bus.publish('client', { id: clientId });
   }
 
   /** Writes on the client's stream what was not yet written on it; `outstanding` is all that it should have. */
@@ -110,6 +114,13 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
       .catch(() => undefined);
   }
 
+  /** Closes those of these streams whose key has ended. */
+  private async closeRevoked(connections: [string, Connection][]): Promise<void> {
+    if (connections.length === 0) return;
+    const ended = new Set(await this.keys.ended(connections.map(([, { keyId }]) => keyId)));
+    for (const [clientId, connection] of connections) if (ended.has(connection.keyId)) this.close(clientId, connection, 'revoked');
+  }
+
   private close(clientId: string, connection: Connection, reason: ByeFrame['reason']): void {
     connection.stream.send('bye', { reason } satisfies ByeFrame);
     connection.stream.end();
@@ -123,19 +134,22 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
         `UPDATE clients SET status = 'offline', last_seen_at = now() WHERE id = $1 AND connection_id = $2 RETURNING id`,
         [clientId, connection.id],
       );
-      if (rows.length > 0) this.tellPresence([clientId], 'offline');
+      if (rows.length === 0) return;
+      this.tellPresence([clientId], 'offline');
+      this.bus.publish('client', { id: clientId });
     } catch (error) {
       this.log.warn(`presence of ${clientId}: ${(error as Error).message}`);
     }
   }
 
-  /** Also repairs what an outage left behind: a client whose row says something else than its stream here. */
+  /** Also mends what an outage left behind: a row that says something else than the stream here, a revocation that was not heard of. */
   private async beat(): Promise<void> {
     await this.database.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.id]);
     await this.database.query(
       `UPDATE clients SET status = 'offline' WHERE gateway_id = $1 AND status = 'online' AND NOT id = ANY($2)`,
       [this.id, this.clientIds],
     );
+    await this.closeRevoked([...this.connections]);
     const mine = [...this.connections];
     await this.database.query(
       `UPDATE clients c SET status = 'online' FROM unnest($1::uuid[], $2::uuid[]) AS m (id, connection_id)

@@ -26,22 +26,22 @@ export class AgentCommandsController {
 
   @Post('commands/:id/start')
   @HttpCode(200)
-  async start(@Param('id') id: string, @Body() body: StartDto, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest): Promise<object> {
-    await this.commands.start(id, body.attempt, agent, request.id);
+  async start(@Param('id') id: string, @Body() body: StartDto, @Caller() agent: AgentPrincipal): Promise<object> {
+    await this.commands.start(id, body.attempt, agent);
     return {};
   }
 
   @Post('commands/:id/output')
   @HttpCode(200)
-  async append(@Param('id') id: string, @Body() body: OutputDto, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest): Promise<object> {
-    await this.output.append(id, body, agent, request.id);
+  async append(@Param('id') id: string, @Body() body: OutputDto, @Caller() agent: AgentPrincipal): Promise<object> {
+    await this.output.append(id, body, agent);
     return {};
   }
 
   @Post('commands/:id/result')
   @HttpCode(200)
-  async result(@Param('id') id: string, @Body() body: ResultDto, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest): Promise<object> {
-    await this.commands.report(id, body, agent, request.id);
+  async result(@Param('id') id: string, @Body() body: ResultDto, @Caller() agent: AgentPrincipal): Promise<object> {
+    await this.commands.report(id, body, agent);
     return {};
   }
 
@@ -54,7 +54,7 @@ export class AgentCommandsController {
     @Headers('content-type') contentType = 'application/octet-stream',
     @Headers('x-file-name') fileName = 'artifact',
   ): Promise<ArtifactView> {
-    return this.artifacts.add(id, request.body, contentType, decode(fileName), agent, request.id);
+    return this.artifacts.add(id, request.body, contentType, decode(fileName), agent);
   }
 }
 

@@ -6,10 +6,9 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
-import { AuditService } from '../audit/audit.service';
 import type { AgentPrincipal } from '../core/access/access';
 import { Config } from '../core/config/config';
-import { InvalidInput, NotFound } from '../core/errors/errors';
+import { Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 
 export interface ArtifactView {
   id: string;
@@ -25,18 +24,14 @@ export class ArtifactsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly config: Config,
-    private readonly audit: AuditService,
   ) {}
 
-  async add(commandId: string, bytes: unknown, contentType: string, name: string, agent: AgentPrincipal, requestId: string): Promise<ArtifactView> {
+  async add(commandId: string, bytes: unknown, contentType: string, name: string, agent: AgentPrincipal): Promise<ArtifactView> {
     if (!Buffer.isBuffer(bytes)) throw new InvalidInput([{ path: '', message: 'the body must be the bytes, with their own Content-Type' }]);
     const [own] = isUuid(commandId)
       ? await this.database.query<unknown[]>('SELECT 1 FROM commands WHERE id = $1 AND client_id = $2', [commandId, agent.id])
       : [];
-    if (!own) {
-      await this.audit.record({ actor: agent, action: 'commands.artifact', target: { type: 'command', id: commandId }, outcome: 'refused', requestId });
-      throw new NotFound('command');
-    }
+    if (!own) throw new Hidden('commands.artifact', { type: 'command', id: commandId });
     const view: ArtifactView = { id: uuid(), name, contentType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
     await mkdir(this.config.ARTIFACTS_DIR, { recursive: true });
     const path = join(this.config.ARTIFACTS_DIR, view.id);

@@ -1,13 +1,16 @@
-import type { CommandState } from '@gwanje/contracts';
+import type { CommandState, Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { ClientsService } from '../clients/clients.service';
-import { NotFound } from '../core/errors/errors';
+import type { Person } from '../core/access/access';
+import { Conditions } from '../core/database/conditions';
+import { Hidden, NotFound } from '../core/errors/errors';
 import { page, type Page } from '../core/http/page.dto';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
+import { RbacService } from '../rbac/rbac.service';
 import type { ListCommandsDto } from './commands.dto';
 
 export interface CommandView {
@@ -15,7 +18,7 @@ export interface CommandView {
   clientId: string;
   batchId: string | null;
   action: string;
-  payload: unknown;
+  payload: Record<string, unknown>;
   priority: number;
   status: CommandState;
   attempt: number;
@@ -32,11 +35,12 @@ export interface CommandView {
   completedAt: Date | null;
 }
 
-const VIEW = `id, client_id AS "clientId", batch_id AS "batchId", action, payload, priority, status, attempt,
-  max_attempts AS "maxAttempts", timeout_ms AS "timeoutMs", result, error_message AS "errorMessage", created_by AS "createdBy",
-  created_at AS "createdAt", not_before AS "notBefore", expires_at AS "expiresAt", dispatched_at AS "dispatchedAt",
-  started_at AS "startedAt", completed_at AS "completedAt"`;
+const VIEW = `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, c.payload, c.priority, c.status, c.attempt,
+  c.max_attempts AS "maxAttempts", c.timeout_ms AS "timeoutMs", c.result, c.error_message AS "errorMessage", c.created_by AS "createdBy",
+  c.created_at AS "createdAt", c.not_before AS "notBefore", c.expires_at AS "expiresAt", c.dispatched_at AS "dispatchedAt",
+  c.started_at AS "startedAt", c.completed_at AS "completedAt"`;
 const CACHE_SECONDS = 300;
+const FEW_CLIENTS = 500;
 
 /** Reads commands. Only `completed` ones are cached: no move leads out of that state, so the cache cannot be stale. */
 @Injectable()
@@ -45,46 +49,70 @@ export class CommandReader {
     @InjectDataSource() private readonly database: DataSource,
     private readonly redis: RedisClient,
     private readonly clients: ClientsService,
+    private readonly rbac: RbacService,
   ) {}
 
-  async get(id: string): Promise<CommandView> {
+  /** What `who` may not see does not exist for them; that they tried is recorded. */
+  async get(id: string, who: Person): Promise<CommandView> {
+    const command = await this.read(id);
+    const refusal = await this.rbac.refusal(who, 'commands.read', command.action, [command.clientId]);
+    if (refusal) throw new Hidden('commands.read', { type: 'command', id });
+    return command;
+  }
+
+  /** Throws Hidden or Forbidden unless `who` may do this to the command. */
+  async requireMay(who: Person, permission: Permission, id: string): Promise<void> {
+    const { action, clientId, payload } = await this.get(id, who);
+    await this.rbac.requireMay(who, permission, action, [clientId], payload);
+  }
+
+  private async read(id: string): Promise<CommandView> {
     if (!isUuid(id)) throw new NotFound('command');
     const key = `${KEY_PREFIX}command:${id.toLowerCase()}`;
     const cached = await this.redis.get(key).catch(() => null);
     if (cached) return JSON.parse(cached) as CommandView;
-    const [command] = await this.database.query<CommandView[]>(`SELECT ${VIEW} FROM commands WHERE id = $1`, [id]);
+    const [command] = await this.database.query<CommandView[]>(`SELECT ${VIEW} FROM commands c WHERE id = $1`, [id]);
     if (!command) throw new NotFound('command');
     if (command.status === 'completed') this.redis.set(key, JSON.stringify(command), 'EX', CACHE_SECONDS).catch(() => undefined);
     return command;
   }
 
-  async list(query: ListCommandsDto): Promise<Page<CommandView>> {
-    const clientId = query.clientId && (await this.clients.get(query.clientId)).id;
-    const conditions: [string, unknown][] = [
-      ['status =', query.status], ['client_id =', clientId], ['action =', query.action], ['batch_id =', query.batchId],
-      ['created_at >=', query.from], ['created_at <', query.to], ['id <', query.cursor],
-    ];
-    const given = conditions.filter(([, value]) => value !== undefined);
-    const where = given.map(([column], index) => `${column} $${index + 2}`).join(' AND ') || 'true';
-    const rows = await this.database.query<CommandView[]>(`SELECT ${VIEW} FROM commands WHERE ${where} ORDER BY id DESC LIMIT $1`, [
-      query.limit + 1, ...given.map(([, value]) => value),
-    ]);
+  async list(query: ListCommandsDto, who: Person): Promise<Page<CommandView>> {
+    const clientId = query.clientId && (await this.clients.get(query.clientId, who)).id;
+    const conditions = new Conditions([query.limit + 1])
+      .given('c.status = ?', query.status)
+      .given('c.client_id = ?', clientId)
+      .given('c.action = ?', query.action)
+      .given('c.batch_id = ?', query.batchId)
+      .given('c.created_at >= ?', query.from)
+      .given('c.created_at < ?', query.to)
+      .given('c.id < ?', query.cursor);
+    this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
+    const newest = `FROM commands c WHERE ${conditions.sql}`;
+    const few = clientId ? null : await this.rbac.fewClients(who, 'commands.read', FEW_CLIENTS);
+    // Of few clients, each is asked for its newest: the newest of all would mostly be somebody else's.
+    const from = few
+      ? `FROM unnest(${conditions.bind('?::uuid[]', few)}) AS mine (id)
+         CROSS JOIN LATERAL (SELECT c.* ${newest} AND c.client_id = mine.id ORDER BY c.id DESC LIMIT $1) c`
+      : newest;
+    const rows = await this.database.query<CommandView[]>(`SELECT ${VIEW} ${from} ORDER BY c.id DESC LIMIT $1`, conditions.values);
     return page(rows, query.limit);
   }
 
   /** What waits for this client or is in flight, in the order in which it is served. */
-  async queue(idOrName: string): Promise<{ items: CommandView[] }> {
-    const { id } = await this.clients.get(idOrName);
+  async queue(idOrName: string, who: Person): Promise<{ items: CommandView[] }> {
+    const { id } = await this.clients.get(idOrName, who);
+    const conditions = new Conditions().and(`c.client_id = ? AND c.status IN ('pending', 'dispatched', 'running')`, id);
+    this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
     const items = await this.database.query<CommandView[]>(
-      `SELECT ${VIEW} FROM commands WHERE client_id = $1 AND status IN ('pending', 'dispatched', 'running')
-       ORDER BY status = 'pending', priority DESC, id LIMIT 200`,
-      [id],
+      `SELECT ${VIEW} FROM commands c WHERE ${conditions.sql} ORDER BY c.status = 'pending', c.priority DESC, c.id LIMIT 200`,
+      conditions.values,
     );
     return { items };
   }
 
-  async logs(id: string): Promise<{ items: unknown[] }> {
-    await this.get(id);
+  async logs(id: string, who: Person): Promise<{ items: unknown[] }> {
+    await this.get(id, who);
     const items = await this.database.query<unknown[]>(
       `SELECT event_type AS "eventType", attempt, created_at AS "createdAt", data FROM command_logs WHERE command_id = $1 ORDER BY revision`,
       [id],
@@ -92,14 +120,17 @@ export class CommandReader {
     return { items };
   }
 
-  async batch(id: string): Promise<{ id: string; action: string; total: number; byStatus: Record<string, number> }> {
+  /** Counts what `who` may see of it. */
+  async batch(id: string, who: Person): Promise<{ id: string; action: string; total: number; byStatus: Record<string, number> }> {
     if (!isUuid(id)) throw new NotFound('batch');
-    const [batch] = await this.database.query<{ id: string; action: string; total: number }[]>('SELECT id, action, total FROM batches WHERE id = $1', [id]);
-    if (!batch) throw new NotFound('batch');
+    const [batch] = await this.database.query<{ id: string; action: string }[]>('SELECT id, action FROM batches WHERE id = $1', [id]);
+    const conditions = new Conditions().and('c.batch_id = ?', id);
+    this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
     const counts = await this.database.query<{ status: string; count: number }[]>(
-      'SELECT status, count(*)::integer AS count FROM commands WHERE batch_id = $1 GROUP BY status',
-      [id],
+      `SELECT c.status, count(*)::integer AS count FROM commands c WHERE ${conditions.sql} GROUP BY c.status`, conditions.values,
     );
-    return { ...batch, byStatus: Object.fromEntries(counts.map(({ status, count }) => [status, count])) };
+    if (!batch || counts.length === 0) throw new NotFound('batch');
+    const total = counts.reduce((sum, { count }) => sum + count, 0);
+    return { ...batch, total, byStatus: Object.fromEntries(counts.map(({ status, count }) => [status, count])) };
   }
 }

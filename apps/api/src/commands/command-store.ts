@@ -2,6 +2,7 @@ import { ACTIONS, type CommandState, END_STATES, EMERGENCY_PRIORITY, IN_FLIGHT_S
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Person } from '../core/access/access';
 
 /** A row that this transaction has locked. */
 export interface LockedCommand {
@@ -12,6 +13,13 @@ export interface LockedCommand {
   attempt: number;
   maxAttempts: number;
   reported: { attempt: number; body: unknown } | null;
+}
+
+export interface DoubtfulCommand extends LockedCommand {
+  payload: Record<string, unknown>;
+  /** Whose rights carry it: the creator, or whoever asked for the latest retry. */
+  authorizedBy: string;
+  rightsVersion: number;
 }
 
 export interface NewCommand {
@@ -26,6 +34,8 @@ export interface NewCommand {
   expiresAt: string | null;
   maxAttempts: number;
   createdBy: string;
+  /** The version of the creator's rights by which it was allowed. */
+  rightsVersion: number;
 }
 
 const RETRY_BASE_SECONDS = 1;
@@ -47,14 +57,15 @@ export class CommandStore {
   async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: EntityManager): Promise<void> {
     await transaction.query(
       `WITH added AS (
-         INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by)
-         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11
+         INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
+           authorized_by, rights_version)
+         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12
          FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
       [
         ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
-        command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy,
+        command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy, command.rightsVersion,
       ],
     );
   }
@@ -68,7 +79,10 @@ export class CommandStore {
     return row;
   }
 
-  /** Claims the best pending commands of these clients, never more than their free slots. Returns the clients that got some. */
+  /**
+   * Claims the best pending commands of these clients, never more than their free slots. What was allowed by rights that have changed
+   * since waits until it is allowed again. Returns the clients that got some.
+   */
   async claim(clientIds: string[]): Promise<string[]> {
     return this.transaction(async (transaction) => {
       // Locked first, by a statement of its own: the claim below must see what the claimer before us has committed.
@@ -81,9 +95,9 @@ export class CommandStore {
            ) busy
            CROSS JOIN LATERAL (
              SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
-               SELECT id, priority FROM commands
-               WHERE client_id = c.id AND status = 'pending' AND due_at <= now() AND (expires_at IS NULL OR expires_at > now())
-               ORDER BY priority DESC, id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
+               SELECT p.id, p.priority FROM commands p JOIN users u ON u.id = p.authorized_by AND u.rights_version = p.rights_version
+               WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
+               ORDER BY p.priority DESC, p.id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
              ) q
            ) p
            WHERE c.id = ANY($1) AND c.status = 'online' AND (busy.taken + p.place <= c.concurrency OR p.priority = ${EMERGENCY_PRIORITY})
@@ -124,18 +138,19 @@ export class CommandStore {
     command.status = to;
   }
 
-  /** Starts a new attempt after `delay` seconds; by itself, or because an operator asks for it. */
-  async retry(command: LockedCommand, delay: number, by: 'automatic' | 'operator', transaction: EntityManager): Promise<void> {
+  /** Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. */
+  async retry(command: LockedCommand, delay: number, by: Person | null, transaction: EntityManager): Promise<void> {
     await transaction.query(
       `WITH moved AS (
          UPDATE commands SET status = 'pending', attempt = attempt + 1, max_attempts = greatest(max_attempts, attempt + 1),
            revision = revision + 1, due_at = now() + make_interval(secs => $4), deadline_at = NULL, expires_at = CASE WHEN expires_at <= now() THEN NULL ELSE expires_at END,
-           dispatched_at = NULL, started_at = NULL, completed_at = NULL, result = NULL, error_message = NULL
+           dispatched_at = NULL, started_at = NULL, completed_at = NULL, result = NULL, error_message = NULL,
+           authorized_by = coalesce($6, authorized_by), rights_version = coalesce($7, rights_version)
          WHERE id = $1 AND status = $2 AND attempt = $3 RETURNING id, revision, attempt
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
        SELECT id, revision, 'retry', attempt, jsonb_build_object('by', $5::text, 'delaySeconds', $4::float8) FROM moved`,
-      [command.id, command.status, command.attempt, delay, by],
+      [command.id, command.status, command.attempt, delay, by ? 'operator' : 'automatic', by?.id ?? null, by?.rightsVersion ?? null],
     );
   }
 
@@ -144,7 +159,7 @@ export class CommandStore {
     const safe = certain || ACTIONS[command.action]?.idempotent === true;
     if (!safe || command.attempt >= command.maxAttempts) return false;
     const backoff = Math.min(RETRY_BASE_SECONDS * 2 ** (command.attempt - 1), RETRY_CAP_SECONDS);
-    await this.retry(command, backoff * (0.5 + Math.random() / 2), 'automatic', transaction);
+    await this.retry(command, backoff * (0.5 + Math.random() / 2), null, transaction);
     return true;
   }
 
@@ -160,6 +175,52 @@ export class CommandStore {
     return this.sweep(`status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
       await this.move(command, 'timed_out', { error_message: 'no word from the agent by the deadline' }, { from: command.status }, transaction);
       await this.retryIfDue(command, false, transaction);
+    });
+  }
+
+  /**
+   * Runs `judge` over what waits by rights that have changed since: a reason cancels the command, null lets it wait on. Returns what
+   * it cancelled. A doubt is put aside a minute after the change: by then no transaction that knew the older rights is still open.
+   */
+  async judgeDoubtful(limit: number, judge: (command: DoubtfulCommand, transaction: EntityManager) => Promise<string | null>): Promise<LockedCommand[]> {
+    const [doubted] = await this.database.query<{ ids: string[] | null }[]>('SELECT array_agg(id) AS ids FROM users WHERE rights_doubted');
+    if (!doubted?.ids) return [];
+    const cancelled: LockedCommand[] = [];
+    const left = await this.transaction(async (transaction) => {
+      const rows = await transaction.query<DoubtfulCommand[]>(
+        `SELECT c.id, c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, c.payload,
+           c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
+         FROM commands c JOIN users u ON u.id = c.authorized_by
+         WHERE c.status = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,
+        [doubted.ids, limit],
+      );
+      for (const row of rows) {
+        const reason = await judge(row, transaction);
+        if (reason === null) continue;
+        await this.move(row, 'cancelled', { error_message: reason }, { reason }, transaction);
+        cancelled.push(row);
+      }
+      const allowed = rows.filter((row) => row.status === 'pending');
+      await transaction.query(
+        'UPDATE commands c SET rights_version = n.version FROM unnest($1::uuid[], $2::integer[]) AS n (id, version) WHERE c.id = n.id',
+        [allowed.map(({ id }) => id), allowed.map(({ rightsVersion }) => rightsVersion)],
+      );
+      return rows.length;
+    });
+    if (left < limit) {
+      await this.database.query(
+        `UPDATE users SET rights_doubted = false WHERE id = ANY($1) AND rights_doubted AND rights_changed_at < now() - interval '1 minute'`, [doubted.ids],
+      );
+    }
+    return cancelled;
+  }
+
+  /** Cancels what waits for a client that was removed. */
+  cancelOrphans(limit: number): Promise<LockedCommand[]> {
+    const removed = `client_id IN (SELECT id FROM clients WHERE deleted_at > now() - interval '1 day')`;
+    return this.sweep(`status IN ('pending', 'dispatched') AND ${removed}`, limit, async (command, transaction) => {
+      const reason = 'the client was removed';
+      await this.move(command, 'cancelled', { error_message: reason }, { reason }, transaction);
     });
   }
 

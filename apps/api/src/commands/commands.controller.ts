@@ -1,8 +1,9 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import type { Page } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
+import { StreamWarden } from '../identity/stream-warden.service';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { CommandReader, type CommandView } from './command-reader';
 import { CreateBatchDto, CreateCommandDto, ListCommandsDto } from './commands.dto';
@@ -17,6 +18,7 @@ export class CommandsController {
     private readonly reader: CommandReader,
     private readonly output: OutputService,
     private readonly artifacts: ArtifactsService,
+    private readonly warden: StreamWarden,
   ) {}
 
   @ForPeople('commands.create')
@@ -24,10 +26,9 @@ export class CommandsController {
   async create(
     @Body() body: CreateCommandDto,
     @Caller() caller: Person,
-    @Req() request: FastifyRequest,
     @Headers('idempotency-key') key?: string,
   ): Promise<CommandView> {
-    return this.reader.get(await this.commands.submit(body, caller, request.id, key));
+    return this.reader.get(await this.commands.submit(body, caller, key), caller);
   }
 
   @ForPeople('commands.create')
@@ -35,83 +36,91 @@ export class CommandsController {
   createBatch(
     @Body() body: CreateBatchDto,
     @Caller() caller: Person,
-    @Req() request: FastifyRequest,
     @Headers('idempotency-key') key?: string,
   ): Promise<{ batchId: string; count: number }> {
-    return this.commands.submitBatch(body, caller, request.id, key);
+    return this.commands.submitBatch(body, caller, key);
   }
 
   @ForPeople('commands.read')
   @Get('batches/:id')
-  batch(@Param('id') id: string): ReturnType<CommandReader['batch']> {
-    return this.reader.batch(id);
+  batch(@Param('id') id: string, @Caller() caller: Person): ReturnType<CommandReader['batch']> {
+    return this.reader.batch(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands')
-  list(@Query() query: ListCommandsDto): Promise<Page<CommandView>> {
-    return this.reader.list(query);
+  list(@Query() query: ListCommandsDto, @Caller() caller: Person): Promise<Page<CommandView>> {
+    return this.reader.list(query, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id')
-  get(@Param('id') id: string): Promise<CommandView> {
-    return this.reader.get(id);
+  get(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    return this.reader.get(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('clients/:id/queue')
-  queue(@Param('id') id: string): Promise<{ items: CommandView[] }> {
-    return this.reader.queue(id);
+  queue(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: CommandView[] }> {
+    return this.reader.queue(id, caller);
   }
 
   @ForPeople('commands.cancel')
   @Post('commands/:id/cancel')
   @HttpCode(200)
-  async cancel(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<CommandView> {
-    await this.commands.cancel(id, caller, request.id);
-    return this.reader.get(id);
+  async cancel(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    await this.reader.requireMay(caller, 'commands.cancel', id);
+    await this.commands.cancel(id, caller);
+    return this.reader.get(id, caller);
   }
 
   @ForPeople('commands.retry')
   @Post('commands/:id/retry')
   @HttpCode(200)
-  async retry(@Param('id') id: string, @Caller() caller: Person, @Req() request: FastifyRequest): Promise<CommandView> {
-    await this.commands.retry(id, caller, request.id);
-    return this.reader.get(id);
+  async retry(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
+    await this.reader.requireMay(caller, 'commands.retry', id);
+    await this.commands.retry(id, caller);
+    return this.reader.get(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/logs')
-  logs(@Param('id') id: string): Promise<{ items: unknown[] }> {
-    return this.reader.logs(id);
+  logs(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: unknown[] }> {
+    return this.reader.logs(id, caller);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/output')
-  async readOutput(@Param('id') id: string): Promise<{ items: unknown[] }> {
-    await this.reader.get(id);
+  async readOutput(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: unknown[] }> {
+    await this.reader.get(id, caller);
     return this.output.read(id);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/stream')
-  async stream(@Param('id') id: string, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string): Promise<void> {
-    await this.reader.get(id);
-    const open = await this.output.watch(id, lastEventId, () => new EventStream(reply));
+  async stream(
+    @Param('id') id: string, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,
+  ): Promise<void> {
+    await this.reader.get(id, caller);
+    const open = await this.output.watch(id, lastEventId, () => {
+      const stream = new EventStream(reply);
+      this.warden.watch(stream, caller);
+      return stream;
+    });
     if (!open) void reply.status(204).send();
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/artifacts')
-  async listArtifacts(@Param('id') id: string): Promise<{ items: ArtifactView[] }> {
-    await this.reader.get(id);
+  async listArtifacts(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: ArtifactView[] }> {
+    await this.reader.get(id, caller);
     return this.artifacts.list(id);
   }
 
   @ForPeople('commands.read')
   @Get('commands/:id/artifacts/:artifactId')
-  async artifact(@Param('id') id: string, @Param('artifactId') artifactId: string, @Res() reply: FastifyReply): Promise<void> {
+  async artifact(@Param('id') id: string, @Param('artifactId') artifactId: string, @Caller() caller: Person, @Res() reply: FastifyReply): Promise<void> {
+    await this.reader.get(id, caller);
     const { artifact, bytes } = await this.artifacts.open(id, artifactId);
     void reply
       .header('Content-Type', artifact.contentType)

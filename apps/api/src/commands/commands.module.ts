@@ -2,19 +2,23 @@ import { BullModule } from '@nestjs/bull';
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module';
 import { ClientsModule } from '../clients/clients.module';
+import { IdentityModule } from '../identity/identity.module';
+import { RbacModule } from '../rbac/rbac.module';
 import { AgentCommandsController } from './agent-commands.controller';
 import { ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
 import { CommandStore } from './command-store';
 import { CommandsController } from './commands.controller';
 import { CommandsService } from './commands.service';
+import { ConsoleEventsController } from './console-events.controller';
 import { Courier, DISPATCH_QUEUE, DispatchProcessor, Dispatcher } from './dispatcher';
+import { NewsDesk } from './news-desk';
 import { OutputService } from './output.service';
 import { Sweeper } from './sweeper';
 
 @Module({
-  imports: [AuditModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
-  controllers: [CommandsController, AgentCommandsController],
-  providers: [CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService],
+  imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
+  controllers: [CommandsController, AgentCommandsController, ConsoleEventsController],
+  providers: [CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService, NewsDesk],
 })
 export class CommandsModule {}

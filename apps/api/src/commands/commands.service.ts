@@ -8,8 +8,9 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
-import { Conflict, InvalidInput, NotFound } from '../core/errors/errors';
+import { Conflict, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { RbacService } from '../rbac/rbac.service';
 import { CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
@@ -24,44 +25,47 @@ export class CommandsService {
     private readonly dispatcher: Dispatcher,
     private readonly clients: ClientsService,
     private readonly audit: AuditService,
+    private readonly rbac: RbacService,
     private readonly bus: Bus,
   ) {}
 
   /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. Returns its id. */
-  async submit(input: CreateCommandDto, caller: Person, requestId: string, idempotencyKey?: string): Promise<string> {
-    const client = await this.clients.get(input.clientId).catch((error: unknown) => {
+  async submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<string> {
+    const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
     });
     inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: object }[]);
+    await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
     const id = uuid();
     const stored = await this.store.transaction(async (transaction) => {
-      const earlier = await this.claimKey(idempotencyKey, input, id, caller, transaction);
+      const earlier = await this.claimKey(idempotencyKey, input, id, by, transaction);
       if (earlier) return earlier;
-      await this.store.insert(this.settings(input, null, caller), [id], [client.id], transaction);
-      await this.record('commands.create', id, caller, requestId, transaction, { action: input.action, clientId: client.id });
+      await this.store.insert(this.settings(input, null, by), [id], [client.id], transaction);
+      await this.record('commands.create', { id, clientId: client.id }, by, transaction, { action: input.action });
       return id;
     });
     if (stored === id) await this.dispatcher.wake([client.id]).catch(() => undefined /* stored: the sweeper finds it */);
     return stored;
   }
 
-  async submitBatch(input: CreateBatchDto, caller: Person, requestId: string, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
+  async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
     const { clientIds, groups, labels, all } = input.targets;
     if (!clientIds && !groups && !labels && !all) {
       throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
     }
-    const targets = await this.clients.select(input.targets);
+    const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
     inspectPayload(input.action, input.payload, []);
+    await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
     const stored = await this.store.transaction(async (transaction) => {
-      const earlier = await this.claimKey(idempotencyKey, input, batchId, caller, transaction);
+      const earlier = await this.claimKey(idempotencyKey, input, batchId, by, transaction);
       if (earlier) return earlier;
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
-        batchId, input.action, targets.length, caller.id,
+        batchId, input.action, targets.length, by.id,
       ]);
-      await this.store.insert(this.settings(input, batchId, caller), targets.map(() => uuid()), targets, transaction);
-      await this.record('commands.create_batch', batchId, caller, requestId, transaction, { action: input.action, count: targets.length });
+      await this.store.insert(this.settings(input, batchId, by), targets.map(() => uuid()), targets, transaction);
+      await this.record('commands.create_batch', { id: batchId }, by, transaction, { action: input.action, count: targets.length });
       return batchId;
     });
     if (stored === batchId) await this.dispatcher.wake(targets).catch(() => undefined /* stored: the sweeper finds it */);
@@ -69,32 +73,32 @@ export class CommandsService {
     return { batchId: stored, count: batch?.total ?? 0 };
   }
 
-  async cancel(id: string, caller: Person, requestId: string): Promise<void> {
+  async cancel(id: string, by: Person): Promise<void> {
     const command = await this.change(id, null, async (locked, transaction) => {
       if (locked.status === 'pending' || locked.status === 'dispatched') {
-        await this.store.move(locked, 'cancelled', {}, { by: caller.id }, transaction);
+        await this.store.move(locked, 'cancelled', {}, { by: by.id }, transaction);
       } else if (locked.status !== 'running') {
         throw new Conflict('not_cancellable', `A command that is ${locked.status} cannot be cancelled`);
       }
-      await this.record('commands.cancel', id, caller, requestId, transaction);
+      await this.record('commands.cancel', locked, by, transaction);
     });
     this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt });
     await this.settle(command);
   }
 
-  async retry(id: string, caller: Person, requestId: string): Promise<void> {
+  async retry(id: string, by: Person): Promise<void> {
     const command = await this.change(id, null, async (locked, transaction) => {
       if (!['failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('not_retryable', `A command that is ${locked.status} cannot be retried`);
       }
-      await this.store.retry(locked, 0, 'operator', transaction);
-      await this.record('commands.retry', id, caller, requestId, transaction);
+      await this.store.retry(locked, 0, by, transaction);
+      await this.record('commands.retry', locked, by, transaction);
     });
     await this.settle(command);
   }
 
-  async start(id: string, attempt: number | undefined, agent: AgentPrincipal, requestId: string): Promise<void> {
-    const command = await this.ofAgent(id, agent, 'commands.start', requestId, async (locked, transaction) => {
+  async start(id: string, attempt: number | undefined, agent: AgentPrincipal): Promise<void> {
+    const command = await this.ofAgent(id, agent, 'commands.start', async (locked, transaction) => {
       this.requireAttempt(locked, attempt);
       if (locked.status === 'running') return;
       if (locked.status !== 'dispatched') throw new Conflict('not_startable', `The command is ${locked.status}`);
@@ -104,8 +108,8 @@ export class CommandsService {
   }
 
   /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
-  async report(id: string, body: ResultDto, agent: AgentPrincipal, requestId: string): Promise<void> {
-    const command = await this.ofAgent(id, agent, 'commands.result', requestId, async (locked, transaction) => {
+  async report(id: string, body: ResultDto, agent: AgentPrincipal): Promise<void> {
+    const command = await this.ofAgent(id, agent, 'commands.result', async (locked, transaction) => {
       const attempt = body.attempt ?? locked.attempt;
       const { attempt: _, ...said } = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
       if (locked.reported?.attempt === attempt) {
@@ -125,7 +129,7 @@ export class CommandsService {
       await this.store.move(locked, to, set, { success: body.success, ...(body.error && { error: body.error }) }, transaction);
       if (to === 'failed' || to === 'timed_out') await this.store.retryIfDue(locked, true, transaction);
       await this.audit.record(
-        { actor: agent, action: 'commands.result', target: { type: 'command', id }, outcome: 'done', detail: { state: to }, requestId },
+        { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: 'done', detail: { state: to } },
         transaction,
       );
     });
@@ -159,26 +163,26 @@ export class CommandsService {
     return { sessionId: uuid(), drop };
   }
 
-  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, caller: Person): Parameters<CommandStore['insert']>[0] {
+  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, by: Person): Parameters<CommandStore['insert']>[0] {
     const { action, payload, priority, timeoutMs, maxAttempts } = input;
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
-    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: caller.id };
+    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion };
   }
 
   /** Takes the key for `id`, or answers whose it is already. */
-  private async claimKey(key: string | undefined, body: object, id: string, caller: Person, transaction: EntityManager): Promise<string | null> {
+  private async claimKey(key: string | undefined, body: object, id: string, by: Person, transaction: EntityManager): Promise<string | null> {
     if (key === undefined) return null;
     if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
     const bodyHash = createHash('sha256').update(canonical(body)).digest();
     const [taken] = await transaction.query<unknown[]>(
       `INSERT INTO idempotency_keys (user_id, key, body_hash, answer_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1`,
-      [caller.id, key, bodyHash, id],
+      [by.id, key, bodyHash, id],
     );
     if (taken) return null;
     const [earlier] = await transaction.query<{ body_hash: Buffer; answer_id: string }[]>(
       'SELECT body_hash, answer_id FROM idempotency_keys WHERE user_id = $1 AND key = $2',
-      [caller.id, key],
+      [by.id, key],
     );
     if (!earlier?.body_hash.equals(bodyHash)) throw new Conflict('idempotency_key_reused', 'This Idempotency-Key was used with another body');
     return earlier.answer_id;
@@ -205,19 +209,18 @@ export class CommandsService {
   }
 
   /** An agent sees and answers only its own commands; anything else is 404, and audited. */
-  private async ofAgent(id: string, agent: AgentPrincipal, action: string, requestId: string, act: Parameters<CommandsService['change']>[2]): Promise<LockedCommand> {
+  private async ofAgent(id: string, agent: AgentPrincipal, action: string, act: Parameters<CommandsService['change']>[2]): Promise<LockedCommand> {
     try {
       return await this.change(id, agent.id, act);
     } catch (error) {
-      if (error instanceof NotFound) {
-        await this.audit.record({ actor: agent, action, target: { type: 'command', id }, outcome: 'refused', requestId });
-      }
-      throw error;
+      throw error instanceof NotFound ? new Hidden(action, { type: 'command', id }) : error;
     }
   }
 
-  private record(action: string, id: string, actor: Person, requestId: string, transaction: EntityManager, detail: Record<string, unknown> = {}): Promise<void> {
-    return this.audit.record({ actor, action, target: { type: 'command', id }, outcome: 'done', detail, requestId }, transaction);
+  private record(action: string, target: { id: string; clientId?: string }, by: Person, transaction: EntityManager, detail?: Record<string, unknown>): Promise<void> {
+    const { id, clientId } = target;
+    const type = action.endsWith('_batch') ? 'batch' : 'command';
+    return this.audit.record({ by, action, target: { type, id }, outcome: 'done', ...(clientId && { clientId }), ...(detail && { detail }) }, transaction);
   }
 
   private async settle(command: LockedCommand): Promise<void> {

@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
-import { AuditService } from '../audit/audit.service';
 import type { AgentPrincipal } from '../core/access/access';
-import { Conflict, NotFound } from '../core/errors/errors';
+import { Conflict, Hidden, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import type { EventStream } from '../core/http/sse';
 import { CommandStore } from './command-store';
@@ -32,11 +31,10 @@ export class OutputService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly store: CommandStore,
-    private readonly audit: AuditService,
     private readonly bus: Bus,
   ) {}
 
-  async append(id: string, body: OutputDto, agent: AgentPrincipal, requestId: string): Promise<void> {
+  async append(id: string, body: OutputDto, agent: AgentPrincipal): Promise<void> {
     const found = isUuid(id) && (await this.store.transaction(async (transaction) => {
       // The command's row lock makes the order of positions the order of commits: a reader's cursor never skips one.
       const command = await this.store.lock(id, agent.id, transaction);
@@ -57,10 +55,7 @@ export class OutputService {
       );
       return true;
     }));
-    if (!found) {
-      await this.audit.record({ actor: agent, action: 'commands.output', target: { type: 'command', id }, outcome: 'refused', requestId });
-      throw new NotFound('command');
-    }
+    if (!found) throw new Hidden('commands.output', { type: 'command', id });
     this.bus.publish('command', { id });
   }
 

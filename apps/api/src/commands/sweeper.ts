@@ -1,8 +1,12 @@
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service';
 import { GatewayService } from '../clients/gateway.service';
+import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { Bus } from '../core/events/bus.service';
-import { CommandStore } from './command-store';
+import { RbacService } from '../rbac/rbac.service';
+import { CommandStore, type DoubtfulCommand } from './command-store';
 import { Dispatcher } from './dispatcher';
 
 const AT_ONCE = 500;
@@ -19,6 +23,8 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly dispatcher: Dispatcher,
     private readonly gateway: GatewayService,
     private readonly bus: Bus,
+    private readonly rbac: RbacService,
+    private readonly audit: AuditService,
     private readonly config: Config,
   ) {}
 
@@ -34,7 +40,11 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private async round(): Promise<void> {
     try {
       await this.gateway.buryDead();
-      const ended = [...(await this.store.expire(AT_ONCE)), ...(await this.store.timeOut(AT_ONCE))];
+      const ended = [
+        ...(await this.store.expire(AT_ONCE)), ...(await this.store.timeOut(AT_ONCE)),
+        ...(await this.store.judgeDoubtful(AT_ONCE, (command, transaction) => this.judge(command, transaction))),
+        ...(await this.store.cancelOrphans(AT_ONCE)),
+      ];
       for (const { id, clientId, attempt } of ended) {
         this.bus.publish('command', { id });
         this.bus.publish('cancel', { clientId, id, attempt });
@@ -45,5 +55,15 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
       this.log.warn(`round not finished: ${(error as Error).message}`);
     }
     if (!this.stopped) this.timer = setTimeout(() => void this.round(), this.config.SWEEP_MS);
+  }
+
+  /** Why a command that waits may no longer be run, or null; the reason is written down before it takes effect. */
+  private async judge(command: DoubtfulCommand, transaction: EntityManager): Promise<string | null> {
+    const { id, clientId } = command;
+    const reason = await this.rbac.mayNoMore(command.authorizedBy, command, transaction);
+    if (reason) {
+      await this.audit.record({ by: SYSTEM, action: 'commands.cancel', target: { type: 'command', id }, clientId, outcome: 'done', detail: { reason } }, transaction);
+    }
+    return reason;
   }
 }

@@ -1,10 +1,10 @@
 import '@fastify/cookie';
 import { Body, Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Caller, ForPeople, type Person, Public } from '../core/access/access';
+import { type Anonymous, Caller, ForPeople, type Person, Public } from '../core/access/access';
 import { Unauthorized } from '../core/errors/errors';
 import { LoginDto } from './auth.dto';
-import { SessionsService, type Tokens } from './sessions.service';
+import { type Profile, profileOf, SessionsService, type Tokens } from './sessions.service';
 
 const COOKIE = 'gwanje_refresh';
 const cookieOptions = { path: '/api/auth', httpOnly: true, secure: true, sameSite: 'strict' } as const;
@@ -17,8 +17,8 @@ export class AuthController {
   @Public()
   @Post('login')
   @HttpCode(200)
-  async login(@Body() body: LoginDto, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Tokens> {
-    const { refresh, ...tokens } = await this.sessions.login(body.email, body.password, request.id);
+  async login(@Body() body: LoginDto, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply): Promise<Tokens> {
+    const { refresh, ...tokens } = await this.sessions.login(body.email, body.password, caller);
     void reply.setCookie(COOKIE, refresh, { ...cookieOptions, maxAge: 14 * 86_400 });
     return tokens;
   }
@@ -45,8 +45,7 @@ export class AuthController {
 
   @ForPeople()
   @Get('me')
-  me(@Caller() person: Person): Omit<Person, 'type' | 'sessionId'> {
-    const { id, email, name, roles, permissions } = person;
-    return { id, email, name, roles, permissions };
+  me(@Caller() person: Person): Profile {
+    return profileOf(person);
   }
 }

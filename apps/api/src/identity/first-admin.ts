@@ -1,10 +1,9 @@
 import { Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { hash } from '@node-rs/argon2';
-import { randomBytes } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { Config } from '../core/config/config';
+import { PasswordsService } from './passwords.service';
 
 /** Creates the first admin on an empty installation, and touches nothing on any other. */
 @Injectable()
@@ -14,13 +13,14 @@ export class FirstAdmin implements OnApplicationBootstrap {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly config: Config,
+    private readonly passwords: PasswordsService,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     const [any] = await this.database.query<unknown[]>('SELECT 1 FROM users LIMIT 1');
     if (any) return;
     const email = this.config.ADMIN_EMAIL ?? 'admin@example.com';
-    const password = this.config.ADMIN_PASSWORD ?? randomBytes(15).toString('base64url');
+    const password = this.config.ADMIN_PASSWORD ?? this.passwords.makeUp();
     await this.database.transaction(async (transaction) => {
       // Several instances may start at once on the same empty database: one of them creates the admin.
       await transaction.query('LOCK TABLE users IN EXCLUSIVE MODE');
@@ -28,7 +28,7 @@ export class FirstAdmin implements OnApplicationBootstrap {
       if (other) return;
       const id = uuid();
       await transaction.query('INSERT INTO users (id, email, name, password_hash) VALUES ($1, $2, $3, $4)', [
-        id, email, 'Admin', await hash(password),
+        id, email, 'Admin', await this.passwords.hashNew(password, 'ADMIN_PASSWORD'),
       ]);
       await transaction.query(`INSERT INTO user_roles SELECT $1, id FROM roles WHERE name = 'admin'`, [id]);
       if (!this.config.ADMIN_PASSWORD) this.log.warn(`created ${email} with the password ${password} (shown once)`);

@@ -24,7 +24,7 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
     });
   }
 
-  async validate(claims: { sid?: unknown }): Promise<Person | null> {
+  async validate(claims: { sid?: unknown }): Promise<Omit<Person, 'origin'> | null> {
     return typeof claims.sid === 'string' && UUID.test(claims.sid) ? this.sessions.person(claims.sid) : null;
   }
 }

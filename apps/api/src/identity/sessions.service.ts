@@ -1,14 +1,14 @@
-import type { Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { hash, verify } from '@node-rs/argon2';
 import { createHash, randomBytes } from 'node:crypto';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
-import type { Person } from '../core/access/access';
+import type { Anonymous, Person } from '../core/access/access';
 import { Unauthorized } from '../core/errors/errors';
+import { PasswordsService } from './passwords.service';
+import { PeopleService } from './people.service';
 
 const ACCESS_SECONDS = 600;
 const REFRESH_DAYS = 14;
@@ -19,34 +19,39 @@ export interface Tokens {
   accessToken: string;
   /** Seconds. */
   expiresIn: number;
-  user: Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions'>;
+  user: Profile;
+}
+
+/** Who somebody is, as they may see it themselves. */
+export type Profile = Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions'>;
+
+export function profileOf({ id, email, name, roles, permissions }: Profile): Profile {
+  return { id, email, name, roles, permissions };
 }
 
 /** Logs people in and out: argon2id passwords, short access tokens, refresh secrets that rotate and are stored as hashes. */
 @Injectable()
 export class SessionsService {
-  /** Verified for an unknown e-mail, so that it takes as long as a wrong password. */
-  private readonly decoy = hash(randomBytes(16));
-
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly jwt: JwtService,
     private readonly audit: AuditService,
+    private readonly people: PeopleService,
+    private readonly passwords: PasswordsService,
   ) {}
 
-  async login(email: string, password: string, requestId: string): Promise<Tokens & { refresh: string }> {
+  async login(email: string, password: string, caller: Anonymous): Promise<Tokens & { refresh: string }> {
     const [user] = await this.database.query<{ id: string; password_hash: string; disabled_at: Date | null }[]>(
-      'SELECT id, password_hash, disabled_at FROM users WHERE lower(email) = lower($1)',
+      'SELECT id, password_hash, disabled_at FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL',
       [email],
     );
-    const matches = await verify(user?.password_hash ?? (await this.decoy), password);
+    const matches = await this.passwords.matches(password, user?.password_hash);
     if (!user || !matches || user.disabled_at) {
       await this.audit.record({
-        actor: { type: 'anonymous', id: null },
+        by: caller,
         action: 'auth.login',
         target: { type: 'user', id: user?.id ?? null },
         outcome: 'refused',
-        requestId,
       });
       throw new Unauthorized('E-mail or password is wrong');
     }
@@ -57,8 +62,7 @@ export class SessionsService {
         `INSERT INTO sessions (id, user_id, refresh_hash, expires_at) VALUES ($1, $2, $3, now() + make_interval(days => $4))`,
         [session, user.id, sha256(refresh), REFRESH_DAYS],
       );
-      const actor = { type: 'user' as const, id: user.id };
-      await this.audit.record({ actor, action: 'auth.login', target: { type: 'user', id: user.id }, outcome: 'done', requestId }, transaction);
+      await this.audit.record({ by: caller, action: 'auth.login', target: { type: 'user', id: user.id }, outcome: 'done' }, transaction);
     });
     return { ...(await this.issue(session)), refresh };
   }
@@ -89,28 +93,22 @@ export class SessionsService {
     ]);
   }
 
+  /** Ends every session of a person, in the transaction of what made it necessary. */
+  async endAll(userId: string, transaction: EntityManager): Promise<void> {
+    await transaction.query('UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL', [userId]);
+  }
+
   /** Who holds this session, as of now: a disabled user or an ended session is nobody. */
-  async person(sessionId: string): Promise<Person | null> {
-    const [row] = await this.database.query<{ id: string; email: string; name: string; roles: string[]; permissions: Permission[] }[]>(
-      `SELECT u.id, u.email, u.name,
-              coalesce(array_agg(DISTINCT r.name) FILTER (WHERE r.id IS NOT NULL), '{}') AS roles,
-              coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL), '{}') AS permissions
-       FROM sessions s JOIN users u ON u.id = s.user_id
-       LEFT JOIN user_roles ur ON ur.user_id = u.id LEFT JOIN roles r ON r.id = ur.role_id
-       LEFT JOIN LATERAL unnest(r.permissions) p ON true
-       WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
-       GROUP BY u.id`,
-      [sessionId],
-    );
-    return row ? { type: 'user', ...row, sessionId } : null;
+  async person(sessionId: string): Promise<Omit<Person, 'origin'> | null> {
+    const account = await this.people.bySession(sessionId);
+    return account && { type: 'user', ...account, sessionId };
   }
 
   private async issue(sessionId: string): Promise<Tokens> {
     const person = await this.person(sessionId);
     if (!person) throw new Unauthorized('The session has ended; log in again');
-    const { id, email, name, roles, permissions } = person;
-    const accessToken = await this.jwt.signAsync({ sub: id, sid: sessionId }, { expiresIn: ACCESS_SECONDS });
-    return { accessToken, expiresIn: ACCESS_SECONDS, user: { id, email, name, roles, permissions } };
+    const accessToken = await this.jwt.signAsync({ sub: person.id, sid: sessionId }, { expiresIn: ACCESS_SECONDS });
+    return { accessToken, expiresIn: ACCESS_SECONDS, user: profileOf(person) };
   }
 
   private async end(sessionId: string): Promise<void> {

@@ -5,6 +5,8 @@ import { EventSource } from 'eventsource';
 export class FakeAgent {
   readonly received: CommandFrame[] = [];
   readonly cancelled: string[] = [];
+  /** Whether the server said good-bye. */
+  closed = false;
   private source?: EventSource;
 
   constructor(
@@ -21,6 +23,7 @@ export class FakeAgent {
       this.source.addEventListener('hello', () => resolve());
       this.source.addEventListener('error', (event) => reject(new Error(event.message ?? 'no stream')));
       this.source.addEventListener('command', (event) => this.received.push(JSON.parse(event.data as string) as CommandFrame));
+      this.source.addEventListener('bye', () => (this.closed = true));
       this.source.addEventListener('cancel', (event) => this.cancelled.push((JSON.parse(event.data as string) as { id: string }).id));
     });
   }

@@ -2,7 +2,7 @@ import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { ModuleRef, Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { Forbidden, Unauthorized } from '../errors/errors';
-import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest } from './access';
+import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest, originOf, type Person, PersonalTokens } from './access';
 
 /** Asks passport-jwt who holds the access token; answers in our own error form. */
 class JwtGuard extends AuthGuard('jwt') {
@@ -25,24 +25,36 @@ export class AccessGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [context.getHandler(), context.getClass()]);
-    if (access?.kind === 'public') return true;
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    const origin = originOf(request);
+    request.user = { type: 'anonymous', id: null, origin };
+    if (access?.kind === 'public') return true;
     const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (!access || !token) throw new Unauthorized();
-    const isAgent = token.startsWith('sk_');
-    if (isAgent) {
+    if (token.startsWith('sk_')) {
       const agent = await this.modules.get(AgentKeys, { strict: false }).find(token);
       if (!agent) throw new Unauthorized('The client key is not valid');
-      request.user = agent;
+      request.user = { ...agent, origin };
       if (access.kind !== 'agents') throw new Forbidden('This call is for people, not for agents');
       return true;
     }
-    await this.jwt.canActivate(context);
+    const person = { ...(token.startsWith('gwj_') ? await this.scriptOwner(token) : await this.sessionOwner(context, request)), origin };
+    request.user = person;
     if (access.kind === 'agents') throw new Forbidden('This call is for agents: use a client key');
-    const person = request.user;
-    if (access.permission && person?.type === 'user' && !person.permissions.includes(access.permission)) {
+    if (access.permission && !person.permissions.includes(access.permission)) {
       throw new Forbidden(`You need the permission ${access.permission}`);
     }
     return true;
+  }
+
+  private async scriptOwner(token: string): Promise<Omit<Person, 'origin'>> {
+    const owner = await this.modules.get(PersonalTokens, { strict: false }).find(token);
+    if (!owner) throw new Unauthorized('The personal access token is not valid');
+    return owner;
+  }
+
+  private async sessionOwner(context: ExecutionContext, request: AuthenticatedRequest): Promise<Omit<Person, 'origin'>> {
+    await this.jwt.canActivate(context);
+    return request.user as unknown as Omit<Person, 'origin'>;
   }
 }

@@ -12,28 +12,87 @@ export const ForPeople = (permission?: Permission): MethodDecorator & ClassDecor
   SetMetadata(ACCESS, { kind: 'people', ...(permission && { permission }) } satisfies Access);
 export const ForAgents = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, { kind: 'agents' } satisfies Access);
 
-export interface Person {
+/** Which request it was: stands in the log, in the audit record and in every error. */
+export interface Origin {
+  requestId: string;
+  /** The address that the request came from. */
+  address: string;
+}
+
+/** What a person may do, and where. */
+export interface Rights {
+  permissions: Permission[];
+  /** Those of `permissions` that hold for every client; the others hold where a grant of `client_permissions` says so. */
+  everywhere: Permission[];
+  /** Raised by every change that may narrow the rights: what was decided under another version is decided again. */
+  rightsVersion: number;
+}
+
+/** Somebody logged in, or a script with a personal access token of theirs. */
+export interface Person extends Rights {
   type: 'user';
   id: string;
   email: string;
   name: string;
   roles: string[];
-  permissions: Permission[];
-  sessionId: string;
+  /** The session that the access token belongs to; absent for a personal access token. */
+  sessionId?: string;
+  /** The personal access token; absent for a session. */
+  tokenId?: string;
+  origin: Origin;
 }
+
 export interface AgentPrincipal {
   type: 'agent';
   /** The client's id. */
   id: string;
   name: string;
+  keyId: string;
+  origin: Origin;
 }
-export type Principal = Person | AgentPrincipal;
-export type AuthenticatedRequest = FastifyRequest & { user?: Principal };
 
-/** The caller, as the guard found it. */
+export interface Anonymous {
+  type: 'anonymous';
+  id: null;
+  origin: Origin;
+}
+
+/** Gwanje itself: a deadline that passed, a right that was withdrawn. */
+export interface System {
+  type: 'system';
+  id: null;
+  origin: null;
+}
+export const SYSTEM: System = { type: 'system', id: null, origin: null };
+
+export type Actor = Person | AgentPrincipal | Anonymous | System;
+export type AuthenticatedRequest = FastifyRequest & { user?: Exclude<Actor, System> };
+
+/** The caller, as the guard found it; on a public route, anonymous. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<AuthenticatedRequest>().user);
+
+export const originOf = (request: FastifyRequest): Origin => ({ requestId: request.id, address: request.ip });
 
 /** Knows how to tell who holds an agent's key; the clients module provides it. */
 export abstract class AgentKeys {
-  abstract find(key: string): Promise<AgentPrincipal | null>;
+  abstract find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null>;
+}
+
+/** Knows how to tell whose personal access token it is, and what it may do; the identity module provides it. */
+export abstract class PersonalTokens {
+  abstract find(token: string): Promise<Omit<Person, 'origin'> | null>;
+}
+
+/** An attempt that was turned away. */
+export interface Refusal {
+  by: Actor;
+  /** Dotted, such as `commands.result`, or the route when no service had a say. */
+  action: string;
+  target: { type: string; id: string | null };
+  detail: Record<string, unknown>;
+}
+
+/** Writes refused attempts into the audit record; the audit module provides it. */
+export abstract class RefusalRecorder {
+  abstract refused(refusal: Refusal): Promise<void>;
 }

@@ -21,6 +21,10 @@ export class Config {
   @IsString()
   HOST = '0.0.0.0';
 
+  /** Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed, comma-separated; none by default. */
+  @Matches(/^([0-9a-f.:/]+(,[0-9a-f.:/]+)*)?$/i, { message: 'TRUST_PROXY must be addresses or networks, comma-separated' })
+  TRUST_PROXY = '';
+
   @IsOptional()
   @IsEmail({ require_tld: false })
   ADMIN_EMAIL?: string;

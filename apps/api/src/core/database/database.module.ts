@@ -2,6 +2,7 @@ import { Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config';
 import { Foundation1700000000001 } from './migrations/0001-foundation';
+import { Rights1700000000002 } from './migrations/0002-rights';
 
 @Module({
   imports: [
@@ -10,10 +11,10 @@ import { Foundation1700000000001 } from './migrations/0001-foundation';
       useFactory: (config: Config) => ({
         type: 'postgres' as const,
         url: config.DATABASE_URL,
-        migrations: [Foundation1700000000001],
+        migrations: [Foundation1700000000001, Rights1700000000002],
         migrationsRun: true,
         synchronize: false,
-        entities: [],
+        autoLoadEntities: true,
         poolSize: config.DB_POOL_MAX,
         // Without a listener, a server that stops ends this process.
         poolErrorHandler: (error: Error) => new Logger('Database').warn(`idle connection lost: ${error.message}`),

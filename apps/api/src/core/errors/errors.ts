@@ -16,6 +16,16 @@ export class NotFound extends DomainError {
   }
 }
 
+/** To the caller it does not exist; the audit record keeps what was tried on it. */
+export class Hidden extends NotFound {
+  constructor(
+    readonly action: string,
+    readonly target: { type: string; id: string },
+  ) {
+    super(target.type);
+  }
+}
+
 export class Conflict extends DomainError {
   constructor(code: string, detail: string) {
     super(409, code, detail);

@@ -14,7 +14,12 @@ export interface BusEvents {
   command: { id: string };
   /** This client has a new stream; older ones of it are to be closed. */
   connected: { clientId: string; connectionId: string };
+  /** A key of this client ended. */
   revoked: { clientId: string };
+  /** The status or the description of this client changed. */
+  client: { id: string };
+  /** What these people may do changed, or a session of theirs ended. */
+  rights: { userIds: string[] };
 }
 
 const CHANNEL = `${KEY_PREFIX}news`;

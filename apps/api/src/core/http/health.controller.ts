@@ -6,7 +6,6 @@ import type { DataSource } from 'typeorm';
 import { Public } from '../access/access';
 import { RedisClient } from '../queue/queue.module';
 
-register.clear();
 collectDefaultMetrics();
 
 /** Whether this process lives, whether its parts are there (by name), and its figures for Prometheus. */

@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import { createHash, randomBytes } from 'node:crypto';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { v7 as uuid } from 'uuid';
+import type { AgentPrincipal } from '../core/access/access';
+
+export interface KeyView {
+  id: string;
+  createdAt: Date;
+  /** When a rotation ends it; null while it is the newest. */
+  validUntil: Date | null;
+}
+
+/** The agents' keys `sk_<client>_<secret>`: 192 random bits, shown once, stored as SHA-256 (nobody guesses them, so no slow hash). */
+@Injectable()
+export class ClientKeys {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  async issue(clientId: string, clientName: string, transaction: EntityManager): Promise<string> {
+    const slug = clientName.toLowerCase().replace(/[^a-z0-9]/g, '') || clientId.slice(-12);
+    const key = `sk_${slug}_${randomBytes(24).toString('base64url')}`;
+    await transaction.query('INSERT INTO client_keys (id, client_id, key_hash) VALUES ($1, $2, $3)', [uuid(), clientId, sha256(key)]);
+    return key;
+  }
+
+  async find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null> {
+    const [row] = await this.database.query<{ id: string; name: string; keyId: string }[]>(
+      `SELECT c.id, c.name, k.id AS "keyId" FROM client_keys k JOIN clients c ON c.id = k.client_id
+       WHERE k.key_hash = $1 AND (k.valid_until IS NULL OR k.valid_until > now())`,
+      [sha256(key)],
+    );
+    return row ? { type: 'agent', ...row } : null;
+  }
+
+  async list(clientId: string): Promise<KeyView[]> {
+    return this.database.query(
+      `SELECT id, created_at AS "createdAt", valid_until AS "validUntil" FROM client_keys
+       WHERE client_id = $1 AND (valid_until IS NULL OR valid_until > now()) ORDER BY id DESC`,
+      [clientId],
+    );
+  }
+
+  /** Lets the newest key live for another `seconds`, and ends all before it: at most two are valid during a rotation. */
+  async retire(clientId: string, seconds: number, transaction: EntityManager): Promise<void> {
+    await transaction.query(
+      `DELETE FROM client_keys WHERE client_id = $1 AND ($2 = 0 OR id <> (SELECT max(id::text)::uuid FROM client_keys WHERE client_id = $1))`,
+      [clientId, seconds],
+    );
+    await transaction.query('UPDATE client_keys SET valid_until = now() + make_interval(secs => $2) WHERE client_id = $1', [clientId, seconds]);
+  }
+
+  /** False when the client has no such key. */
+  async revoke(clientId: string, keyId: string, transaction: EntityManager): Promise<boolean> {
+    const [gone] = await transaction.query<[unknown[], number]>('DELETE FROM client_keys WHERE client_id = $1 AND id = $2 RETURNING id', [clientId, keyId]);
+    return gone.length > 0;
+  }
+
+  async revokeAll(clientId: string, transaction: EntityManager): Promise<void> {
+    await transaction.query('DELETE FROM client_keys WHERE client_id = $1', [clientId]);
+  }
+
+  /** Of these keys, those that are not valid any more. */
+  async ended(keyIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }[]>(
+      `SELECT k AS id FROM unnest($1::uuid[]) k WHERE NOT EXISTS (
+         SELECT 1 FROM client_keys WHERE id = k AND (valid_until IS NULL OR valid_until > now()))`,
+      [keyIds],
+    );
+    return rows.map(({ id }) => id);
+  }
+}
+
+export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -1,0 +1,39 @@
+import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
+import { Transform } from 'class-transformer';
+import { IsIn, IsOptional } from 'class-validator';
+import type { FastifyReply } from 'fastify';
+import { Caller, ForPeople, type Person } from '../core/access/access';
+import { EventStream } from '../core/http/sse';
+import { StreamWarden } from '../identity/stream-warden.service';
+import { NEWS_TOPICS, NewsDesk, type NewsTopic } from './news-desk';
+
+class EventsDto {
+  /** Comma-separated; all by default. */
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.split(',') : value))
+  @IsIn(NEWS_TOPICS, { each: true })
+  topics?: NewsTopic[];
+}
+
+/** One stream for a whole console: what changed among what the caller may see. */
+@Controller('api/events')
+export class ConsoleEventsController {
+  constructor(
+    private readonly news: NewsDesk,
+    private readonly warden: StreamWarden,
+  ) {}
+
+  @ForPeople()
+  @Get()
+  async connect(
+    @Query() query: EventsDto, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,
+  ): Promise<void> {
+    const stream = new EventStream(reply);
+    this.warden.watch(stream, caller);
+    await this.news.watch(caller, query.topics ?? NEWS_TOPICS, lastEventId, stream).catch((error: unknown) => {
+      // The answer has begun: a stream that could not be set up ends, and its reader comes back.
+      stream.end();
+      throw error;
+    });
+  }
+}

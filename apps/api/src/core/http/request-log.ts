@@ -1,0 +1,31 @@
+import { Logger } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import { Histogram } from 'prom-client';
+import type { AuthenticatedRequest } from '../access/access';
+
+const seconds = new Histogram({
+  name: 'gwanje_http_request_duration_seconds',
+  help: 'Time from a request to the end of its answer, by route and status',
+  labelNames: ['method', 'route', 'status'],
+  buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+});
+
+/**
+ * One line and one measurement for each answer. The route stands for the address: what people put into an address or a query is not
+ * ours to write down.
+ */
+export function logRequests(fastify: FastifyInstance): void {
+  const log = new Logger('Http');
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const { method, id: requestId } = request;
+    const route = request.routeOptions.url ?? 'unknown';
+    const status = reply.statusCode;
+    seconds.observe({ method, route, status }, reply.elapsedTime / 1000);
+    const by = (request as AuthenticatedRequest).user;
+    const line = { requestId, method, route, status, ms: Math.round(reply.elapsedTime * 10) / 10, ...(by?.id && { by: `${by.type}:${by.id}` }) };
+    // Agents call thousands of times a second where people call once.
+    if (by?.type === 'agent' && status < 400) log.debug(line, `${method} ${route} ${status}`);
+    else log.log(line, `${method} ${route} ${status}`);
+    done();
+  });
+}

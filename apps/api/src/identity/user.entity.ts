@@ -1,0 +1,40 @@
+import type { Scope } from '@gwanje/contracts';
+import { Column, CreateDateColumn, Entity, JoinTable, ManyToMany, PrimaryColumn } from 'typeorm';
+import { RoleEntity } from './role.entity';
+
+/** A person's account. A deleted one stays as the author of what it did, and can do nothing more. */
+@Entity('users')
+export class UserEntity {
+  @PrimaryColumn('uuid')
+  id: string;
+
+  @Column('text')
+  email: string;
+
+  @Column('text')
+  name: string;
+
+  @Column('text', { name: 'password_hash', select: false })
+  passwordHash: string;
+
+  /** `granted` confines the person to grants, whatever their roles say. */
+  @Column('text')
+  scope: Scope;
+
+  /** Raised by every change that may narrow the rights. */
+  @Column('integer', { name: 'rights_version' })
+  rightsVersion: number;
+
+  @Column('timestamptz', { name: 'disabled_at', nullable: true })
+  disabledAt: Date | null;
+
+  @Column('timestamptz', { name: 'deleted_at', nullable: true })
+  deletedAt: Date | null;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+
+  @ManyToMany(() => RoleEntity)
+  @JoinTable({ name: 'user_roles', joinColumn: { name: 'user_id' }, inverseJoinColumn: { name: 'role_id' } })
+  roles: RoleEntity[];
+}

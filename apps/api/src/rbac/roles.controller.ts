@@ -1,0 +1,63 @@
+import { PERMISSIONS, SCOPED_PERMISSIONS } from '@gwanje/contracts';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Caller, ForPeople, type Person } from '../core/access/access';
+import type { Page } from '../core/http/page.dto';
+import type { RoleEntity } from '../identity/role.entity';
+import { ExplainDto } from './explain.dto';
+import { type Explanation, RbacService } from './rbac.service';
+import { CreateRoleDto, UpdateRoleDto } from './roles.dto';
+import { RolesService } from './roles.service';
+
+/** Permissions and the roles that bundle them. A role's name serves wherever its id does. */
+@Controller('api')
+export class RolesController {
+  constructor(
+    private readonly roles: RolesService,
+    private readonly rbac: RbacService,
+  ) {}
+
+  @ForPeople()
+  @Get('permissions')
+  permissions(): { items: { name: string; scoped: boolean }[] } {
+    const scoped: readonly string[] = SCOPED_PERMISSIONS;
+    return { items: PERMISSIONS.map((name) => ({ name, scoped: scoped.includes(name) })) };
+  }
+
+  /** Why somebody may, or may not, run an action on a client. */
+  @ForPeople('users.manage')
+  @Get('permissions/explain')
+  explain(@Query() query: ExplainDto): Promise<Explanation> {
+    return this.rbac.explain(query.user, query.action, query.client);
+  }
+
+  @ForPeople('roles.manage')
+  @Post('roles')
+  create(@Body() body: CreateRoleDto, @Caller() caller: Person): Promise<RoleEntity> {
+    return this.roles.create(body, caller);
+  }
+
+  @ForPeople()
+  @Get('roles')
+  async list(): Promise<Page<RoleEntity>> {
+    return { items: await this.roles.list(), nextCursor: null };
+  }
+
+  @ForPeople()
+  @Get('roles/:id')
+  get(@Param('id') id: string): Promise<RoleEntity> {
+    return this.roles.get(id);
+  }
+
+  @ForPeople('roles.manage')
+  @Patch('roles/:id')
+  update(@Param('id') id: string, @Body() body: UpdateRoleDto, @Caller() caller: Person): Promise<RoleEntity> {
+    return this.roles.update(id, body, caller);
+  }
+
+  @ForPeople('roles.manage')
+  @Delete('roles/:id')
+  @HttpCode(204)
+  remove(@Param('id') id: string, @Caller() caller: Person): Promise<void> {
+    return this.roles.remove(id, caller);
+  }
+}

@@ -1,0 +1,20 @@
+import { PERMISSIONS, type Permission, type Scope, SCOPES } from '@gwanje/contracts';
+import { PartialType } from '@nestjs/swagger';
+import { ArrayUnique, IsArray, IsIn, IsOptional, Matches } from 'class-validator';
+
+export class CreateRoleDto {
+  @Matches(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u, { message: 'name must be letters, digits, spaces, dots, dashes and underscores, at most 100' })
+  name: string;
+
+  @IsArray()
+  @ArrayUnique()
+  @IsIn(PERMISSIONS, { each: true })
+  permissions: Permission[];
+
+  /** Whether its permissions over clients hold for all of them, or only where a grant says so. */
+  @IsOptional()
+  @IsIn(SCOPES)
+  scope?: Scope;
+}
+
+export class UpdateRoleDto extends PartialType(CreateRoleDto) {}

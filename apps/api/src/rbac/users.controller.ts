@@ -1,0 +1,49 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
+import { Caller, ForPeople, type Person } from '../core/access/access';
+import type { Page } from '../core/http/page.dto';
+import { CreateUserDto, ListUsersDto, SetRolesDto, UpdateUserDto } from './users.dto';
+import { UsersService, type UserView } from './users.service';
+
+/** People's accounts. An e-mail serves wherever the id does. */
+@Controller('api/users')
+@ForPeople('users.manage')
+export class UsersController {
+  constructor(private readonly users: UsersService) {}
+
+  @Post()
+  create(@Body() body: CreateUserDto, @Caller() caller: Person): Promise<UserView & { temporaryPassword?: string }> {
+    return this.users.create(body, caller);
+  }
+
+  @Get()
+  list(@Query() query: ListUsersDto): Promise<Page<UserView>> {
+    return this.users.list(query);
+  }
+
+  @Get(':id')
+  get(@Param('id') id: string): Promise<UserView> {
+    return this.users.get(id);
+  }
+
+  @Patch(':id')
+  update(@Param('id') id: string, @Body() body: UpdateUserDto, @Caller() caller: Person): Promise<UserView> {
+    return this.users.update(id, body, caller);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  remove(@Param('id') id: string, @Caller() caller: Person): Promise<void> {
+    return this.users.remove(id, caller);
+  }
+
+  @Put(':id/roles')
+  setRoles(@Param('id') id: string, @Body() body: SetRolesDto, @Caller() caller: Person): Promise<UserView> {
+    return this.users.setRoles(id, body.roles, caller);
+  }
+
+  @Post(':id/reset-password')
+  @HttpCode(200)
+  resetPassword(@Param('id') id: string, @Caller() caller: Person): Promise<{ temporaryPassword: string }> {
+    return this.users.resetPassword(id, caller);
+  }
+}

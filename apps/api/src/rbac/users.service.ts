@@ -1,0 +1,179 @@
+import type { Scope } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { v7 as uuid, validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import type { Person } from '../core/access/access';
+import { Conflict, NotFound } from '../core/errors/errors';
+import { Bus } from '../core/events/bus.service';
+import { page, type Page } from '../core/http/page.dto';
+import { PasswordsService } from '../identity/passwords.service';
+import { SessionsService } from '../identity/sessions.service';
+import { UserEntity } from '../identity/user.entity';
+import { Holdings } from './holdings';
+import { RolesService } from './roles.service';
+import type { CreateUserDto, ListUsersDto, UpdateUserDto } from './users.dto';
+
+export interface UserView {
+  id: string;
+  email: string;
+  name: string;
+  roles: string[];
+  scope: Scope;
+  disabled: boolean;
+  createdAt: Date;
+}
+
+/** People's accounts, for those who administer them. Nobody gives what they lack, and the last admin stays. */
+@Injectable()
+export class UsersService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly roles: RolesService,
+    private readonly holdings: Holdings,
+    private readonly passwords: PasswordsService,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
+    private readonly bus: Bus,
+  ) {}
+
+  async list({ q, cursor, limit }: ListUsersDto): Promise<Page<UserView>> {
+    const query = this.database.manager
+      .createQueryBuilder(UserEntity, 'u')
+      .leftJoinAndSelect('u.roles', 'r')
+      .where('u.deletedAt IS NULL')
+      .orderBy('u.id', 'DESC')
+      .take(limit + 1);
+    if (q) query.andWhere(`strpos(lower(u.name || ' ' || u.email), lower(:q)) > 0`, { q });
+    if (cursor) query.andWhere('u.id < :cursor', { cursor });
+    return page((await query.getMany()).map(viewOf), limit);
+  }
+
+  /** By id or e-mail. */
+  async get(idOrEmail: string): Promise<UserView> {
+    return viewOf(await this.find(idOrEmail, this.database.manager));
+  }
+
+  /** Answers the made-up password once when none was given. */
+  async create(input: CreateUserDto, by: Person): Promise<UserView & { temporaryPassword?: string }> {
+    const id = uuid();
+    const temporaryPassword = input.password === undefined ? this.passwords.makeUp() : undefined;
+    const passwordHash = await this.passwords.hashNew(input.password ?? temporaryPassword ?? '');
+    await this.change(by, 'users.create', id, async (transaction) => {
+      const { email, name, scope = 'all' } = input;
+      await this.requireFreeEmail(email, id, transaction);
+      await transaction.getRepository(UserEntity).insert({ id, email, name, scope, passwordHash });
+      await this.assign(id, input.roles ?? [], transaction);
+    });
+    return { ...(await this.get(id)), ...(temporaryPassword && { temporaryPassword }) };
+  }
+
+  async update(idOrEmail: string, input: UpdateUserDto, by: Person): Promise<UserView> {
+    const { id } = await this.find(idOrEmail, this.database.manager);
+    const { password, disabled, ...fields } = input;
+    const passwordHash = password === undefined ? undefined : await this.passwords.hashNew(password);
+    await this.change(by, 'users.update', id, async (transaction) => {
+      const user = await this.find(id, transaction);
+      // Whoever sets the password or e-mail of an account, or switches it back on, could use it.
+      if (passwordHash || disabled !== undefined || input.email) await this.holdings.requireOver(by.id, id, transaction);
+      if (input.email) await this.requireFreeEmail(input.email, id, transaction);
+      const changes = {
+        ...fields,
+        ...(passwordHash && { passwordHash }),
+        ...(disabled !== undefined && { disabledAt: disabled ? (user.disabledAt ?? new Date()) : null }),
+      };
+      if (Object.keys(changes).length > 0) await transaction.getRepository(UserEntity).update({ id }, changes);
+      if (passwordHash || disabled) await this.sessions.endAll(id, transaction);
+      await this.requireAnAdmin(transaction);
+    });
+    return this.get(id);
+  }
+
+  /** A new made-up password, shown once; every session of the person ends. */
+  async resetPassword(idOrEmail: string, by: Person): Promise<{ temporaryPassword: string }> {
+    const temporaryPassword = this.passwords.makeUp();
+    await this.update(idOrEmail, { password: temporaryPassword }, by);
+    return { temporaryPassword };
+  }
+
+  async setRoles(idOrEmail: string, roles: string[], by: Person): Promise<UserView> {
+    const { id } = await this.find(idOrEmail, this.database.manager);
+    await this.change(by, 'users.set_roles', id, async (transaction) => {
+      await this.assign(id, roles, transaction);
+      await this.requireAnAdmin(transaction);
+    });
+    return this.get(id);
+  }
+
+  /** The account stays as the author of what it did; its e-mail is free again. */
+  async remove(idOrEmail: string, by: Person): Promise<void> {
+    const { id } = await this.find(idOrEmail, this.database.manager);
+    await this.change(by, 'users.delete', id, async (transaction) => {
+      await this.holdings.requireOver(by.id, id, transaction);
+      const now = new Date();
+      await transaction.getRepository(UserEntity).update({ id }, { disabledAt: now, deletedAt: now });
+      await transaction.query('DELETE FROM client_permissions WHERE user_id = $1', [id]);
+      await this.assign(id, [], transaction);
+      await this.sessions.endAll(id, transaction);
+      await this.requireAnAdmin(transaction);
+    });
+  }
+
+  private async change(by: Person, action: string, id: string, act: (transaction: EntityManager) => Promise<void>): Promise<void> {
+    await this.database.transaction(async (transaction) => {
+      await this.holdings.lock(transaction);
+      await this.holdings.give(by.id, { users: [id] }, transaction, async () => {
+        const before = await this.snapshot(id, transaction);
+        await act(transaction);
+        const after = await this.snapshot(id, transaction);
+        await this.audit.record({ by, action, target: { type: 'user', id }, outcome: 'done', ...(before && { before }), ...(after && { after }) }, transaction);
+      });
+    });
+    this.bus.publish('rights', { userIds: [id] });
+  }
+
+  private async assign(id: string, idsOrNames: string[], transaction: EntityManager): Promise<void> {
+    const roles = await this.roles.named(idsOrNames, 'roles', transaction);
+    await transaction.query('DELETE FROM user_roles WHERE user_id = $1', [id]);
+    await transaction.query('INSERT INTO user_roles (user_id, role_id) SELECT $1, unnest($2::uuid[])', [id, roles.map((role) => role.id)]);
+  }
+
+  /** The caller holds the lock on rights, so the count stays true until the commit. */
+  private async requireAnAdmin(transaction: EntityManager): Promise<void> {
+    const [admin] = await transaction.query<unknown[]>(
+      `SELECT 1 FROM users u JOIN user_roles ur ON ur.user_id = u.id JOIN roles r ON r.id = ur.role_id
+       WHERE r.built_in AND r.name = 'admin' AND u.scope = 'all' AND u.disabled_at IS NULL LIMIT 1`,
+    );
+    if (!admin) throw new Conflict('last_admin', 'This is the last admin: make another one first');
+  }
+
+  private async requireFreeEmail(email: string, id: string, transaction: EntityManager): Promise<void> {
+    const [other] = await transaction.query<unknown[]>(
+      'SELECT 1 FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL AND id <> $2', [email, id],
+    );
+    if (other) throw new Conflict('email_taken', `There is an account of ${email} already`);
+  }
+
+  private async find(idOrEmail: string, transaction: EntityManager): Promise<UserEntity> {
+    const user = await transaction
+      .createQueryBuilder(UserEntity, 'u')
+      .leftJoinAndSelect('u.roles', 'r')
+      .where(isUuid(idOrEmail) ? 'u.id = :key' : 'lower(u.email) = lower(:key)', { key: idOrEmail })
+      .andWhere('u.deletedAt IS NULL')
+      .getOne();
+    if (!user) throw new NotFound('user');
+    return user;
+  }
+
+  private async snapshot(id: string, transaction: EntityManager): Promise<UserView | null> {
+    return this.find(id, transaction).then(viewOf, (error: unknown) => {
+      if (error instanceof NotFound) return null;
+      throw error;
+    });
+  }
+}
+
+function viewOf({ id, email, name, roles, scope, disabledAt, createdAt }: UserEntity): UserView {
+  return { id, email, name, roles: roles.map((role) => role.name).sort(), scope, disabled: disabledAt !== null, createdAt };
+}
