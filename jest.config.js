@@ -1,14 +1,8 @@
 const { createCjsPreset } = require('jest-preset-angular/presets');
 
 /** Unit tests stand beside the code; journeys run on real PostgreSQL and Redis, started by the global set-up. */
-const swc = {
-  jsc: {
-    target: 'es2023',
-    parser: { syntax: 'typescript', decorators: true },
-    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
-  },
-  module: { type: 'commonjs' },
-};
+const swc = require('./tools/jest/swc.cjs');
+
 const contracts = { '^@gwanje/contracts$': '<rootDir>/libs/contracts/src/index.ts' };
 
 const server = {
@@ -37,6 +31,4 @@ const admin = {
 module.exports = {
   projects: [server, admin],
   maxWorkers: 2,
-  // Bull keeps a blocking connection open for a while after its queue is closed.
-  forceExit: true,
 };

@@ -1,3 +1,4 @@
+export * from './action-definition';
 export * from './actions';
 export * from './permissions';
 export * from './states';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import request from 'supertest';
-import { loadConfig } from '../../src/core/config/config';
+import { type Config, loadConfig } from '../../src/core/config/config';
 import { createServer } from '../../src/server';
 import { FakeAgent } from './fake-agent';
 
@@ -18,7 +18,8 @@ export class TestEnvironment {
   private readonly agents: FakeAgent[] = [];
 
   private constructor(
-    readonly app: NestFastifyApplication,
+    public app: NestFastifyApplication,
+    private readonly config: Config,
     readonly url: string,
     readonly redisUrl: string,
     readonly databaseUrl: string,
@@ -41,7 +42,7 @@ export class TestEnvironment {
     await app.listen(0, '127.0.0.1');
     const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
     const { body } = await request(url).post('/api/auth/login').send(ADMIN).expect(200);
-    return new TestEnvironment(app, url, redisUrl, databaseUrl, artifacts, (body as { accessToken: string }).accessToken);
+    return new TestEnvironment(app, config, url, redisUrl, databaseUrl, artifacts, (body as { accessToken: string }).accessToken);
   }
 
   get(path: string): request.Test {
@@ -71,17 +72,27 @@ export class TestEnvironment {
   }
 
   /** Waits until the command is in this state. */
-  async reaches(id: string, status: string): Promise<Record<string, unknown>> {
+  async reaches(id: string, status: string, withinMs?: number): Promise<Record<string, unknown>> {
     let command: Record<string, unknown> = {};
     await eventually(async () => {
       command = (await this.get(`/api/commands/${id}`).expect(200)).body as Record<string, unknown>;
       if (command['status'] !== status) throw new Error(`is ${String(command['status'])}, not ${status}`);
-    });
+    }, withinMs);
     return command;
   }
 
   sql<T>(text: string, values: unknown[] = []): Promise<T[]> {
     return query<T>(this.databaseUrl, text, values);
+  }
+
+  stopServer(): Promise<void> {
+    return this.app.close();
+  }
+
+  /** On the same port and database as before. */
+  async startServer(): Promise<void> {
+    this.app = await createServer(this.config, false);
+    await this.app.listen(new URL(this.url).port, '127.0.0.1');
   }
 
   async destroy(): Promise<void> {
@@ -93,8 +104,8 @@ export class TestEnvironment {
 }
 
 /** Tries again until `check` does not throw, for at most ten seconds. */
-export async function eventually(check: () => Promise<void> | void): Promise<void> {
-  for (const end = Date.now() + 10_000; ; ) {
+export async function eventually(check: () => Promise<void> | void, withinMs = 10_000): Promise<void> {
+  for (const end = Date.now() + withinMs; ; ) {
     try {
       await check();
       return;
