@@ -73,19 +73,19 @@ export class Runner {
     });
   }
 
-  cancel({ id, attempt }: CancelFrame): Promise<void> {
+  cancel({ id, attempt, reason = 'cancelled' }: CancelFrame): Promise<void> {
     return this.inTurn(id, async () => {
       const entry = this.journal.get(id);
       if (entry?.frame.attempt !== attempt || entry.state === 'finished') return;
-      this.log.log(`${id} ${entry.frame.action}: cancel`);
+      this.log.log(`${id} ${entry.frame.action}: to be ended, ${reason}`);
       const running = this.active.get(id);
-      if (running) return running.end('cancelled');
+      if (running) return running.end(reason);
       this.queue.remove(id);
       await this.finish(entry.frame, {
         attempt,
         success: false,
-        outcome: 'cancelled',
-        error: 'cancelled before it started',
+        outcome: reason,
+        error: `${reason.replace('_', ' ')} before it started`,
       });
     });
   }
@@ -135,7 +135,7 @@ export class Runner {
     const wrong = this.check.refusal(frame.action, frame.payload);
     const handler = this.handlers.get(frame.action);
     if (wrong || !handler) {
-      return this.finish(frame, { attempt: frame.attempt, success: false, error: wrong ?? 'no handler' });
+      return this.finish(frame, { attempt: frame.attempt, success: false, outcome: 'refused', error: wrong ?? 'no handler' });
     }
     if (!(await this.mayStart(attempt))) return;
     if (!(await this.journal.started(frame))) return;

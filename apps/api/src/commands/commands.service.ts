@@ -1,4 +1,4 @@
-import type { CommandState, SessionResponse } from '@gwanje/contracts';
+import type { CommandState, JsonSchema, SessionResponse } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
@@ -34,13 +34,13 @@ export class CommandsService {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
     });
-    inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: object }[]);
+    const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
     await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
     const id = uuid();
     const stored = await this.store.transaction(async (transaction) => {
       const earlier = await this.claimKey(idempotencyKey, input, id, by, transaction);
       if (earlier) return earlier;
-      await this.store.insert(this.settings(input, null, by), [id], [client.id], transaction);
+      await this.store.insert(this.settings(input, null, secret, by), [id], [client.id], transaction);
       await this.record('commands.create', { id, clientId: client.id }, by, transaction, { action: input.action });
       return id;
     });
@@ -55,7 +55,7 @@ export class CommandsService {
     }
     const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
-    inspectPayload(input.action, input.payload, []);
+    const secret = inspectPayload(input.action, input.payload, []);
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
     const stored = await this.store.transaction(async (transaction) => {
@@ -64,7 +64,7 @@ export class CommandsService {
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
         batchId, input.action, targets.length, by.id,
       ]);
-      await this.store.insert(this.settings(input, batchId, by), targets.map(() => uuid()), targets, transaction);
+      await this.store.insert(this.settings(input, batchId, secret, by), targets.map(() => uuid()), targets, transaction);
       await this.record('commands.create_batch', { id: batchId }, by, transaction, { action: input.action, count: targets.length });
       return batchId;
     });
@@ -77,12 +77,14 @@ export class CommandsService {
     const command = await this.change(id, null, async (locked, transaction) => {
       if (locked.status === 'pending' || locked.status === 'dispatched') {
         await this.store.move(locked, 'cancelled', {}, { by: by.id }, transaction);
-      } else if (locked.status !== 'running') {
+      } else if (locked.status === 'running') {
+        await this.store.requestCancel(locked, by.id, transaction);
+      } else {
         throw new Conflict('not_cancellable', `A command that is ${locked.status} cannot be cancelled`);
       }
       await this.record('commands.cancel', locked, by, transaction);
     });
-    this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt });
+    this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
     await this.settle(command);
   }
 
@@ -120,16 +122,17 @@ export class CommandsService {
       if (!['dispatched', 'running', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('command_ended', `The command is ${locked.status} and takes no result`);
       }
-      const to: CommandState = body.outcome ?? (body.success ? 'completed' : 'failed');
+      const refused = body.outcome === 'refused';
+      const to: CommandState = body.outcome === 'refused' ? 'failed' : (body.outcome ?? (body.success ? 'completed' : 'failed'));
       const set = {
         reported: JSON.stringify({ attempt, body: said }),
         result: JSON.stringify({ success: body.success, data: body.data ?? null, durationMs: body.durationMs ?? null }),
         error_message: body.error ?? (to === 'completed' ? null : `the agent reported ${to}`),
       };
       await this.store.move(locked, to, set, { success: body.success, ...(body.error && { error: body.error }) }, transaction);
-      if (to === 'failed' || to === 'timed_out') await this.store.retryIfDue(locked, true, transaction);
+      if (!refused && (to === 'failed' || to === 'timed_out')) await this.store.retryIfDue(locked, true, transaction);
       await this.audit.record(
-        { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: 'done', detail: { state: to } },
+        { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: refused ? 'refused' : 'done', detail: { state: to } },
         transaction,
       );
     });
@@ -163,11 +166,11 @@ export class CommandsService {
     return { sessionId: uuid(), drop };
   }
 
-  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, by: Person): Parameters<CommandStore['insert']>[0] {
+  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, secretParameters: string[], by: Person): Parameters<CommandStore['insert']>[0] {
     const { action, payload, priority, timeoutMs, maxAttempts } = input;
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
-    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion };
+    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion, secretParameters };
   }
 
   /** Takes the key for `id`, or answers whose it is already. */
