@@ -15,7 +15,6 @@ const server = {
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   globalSetup: '<rootDir>/tools/jest/global-setup.ts',
   globalTeardown: '<rootDir>/tools/jest/global-teardown.ts',
-  testTimeout: 30000,
 };
 
 const admin = {
@@ -31,4 +30,5 @@ const admin = {
 module.exports = {
   projects: [server, admin],
   maxWorkers: 2,
+  testTimeout: 30_000,
 };

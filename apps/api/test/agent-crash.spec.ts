@@ -74,7 +74,7 @@ describe('a real agent through crashes and outages', () => {
     // Only an agent that runs it can confirm the cancel of a running command.
     await env.post(`/api/commands/${id}/cancel`).expect(200);
     await env.reaches(id, 'cancelled');
-    expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'cancelled']);
+    expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'cancel_requested', 'cancelled']);
   });
 
   it('stopped while a command runs that must not run twice: kills it and says so at once', async () => {

@@ -84,13 +84,13 @@ export class CommandStore {
 
   /**
    * Claims the best pending commands of these clients, never more than their free slots. What was allowed by rights that have changed
-   * since waits until it is allowed again. Returns the clients that got some.
+   * since waits until it is allowed again. Returns what was claimed.
    */
-  async claim(clientIds: string[]): Promise<string[]> {
+  async claim(clientIds: string[]): Promise<{ id: string; clientId: string }[]> {
     return this.transaction(async (transaction) => {
       // Locked first, by a statement of its own: the claim below must see what the claimer before us has committed.
       await transaction.query(`SELECT 1 FROM clients WHERE id = ANY($1) AND status = 'online' ORDER BY id FOR NO KEY UPDATE`, [clientIds]);
-      const rows = await transaction.query<{ client_id: string }[]>(
+      return transaction.query<{ id: string; clientId: string }[]>(
         `WITH best AS (
            SELECT p.id FROM clients c
            CROSS JOIN LATERAL (
@@ -112,10 +112,9 @@ export class CommandStore {
          ), logged AS (
            INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
          )
-         SELECT DISTINCT client_id FROM moved`,
+         SELECT id, client_id AS "clientId" FROM moved`,
         [clientIds],
       );
-      return rows.map((row) => row.client_id);
     });
   }
 

@@ -44,7 +44,7 @@ export class CommandsService {
       await this.record('commands.create', { id, clientId: client.id }, by, transaction, { action: input.action });
       return id;
     });
-    if (stored === id) await this.dispatcher.wake([client.id]).catch(() => undefined /* stored: the sweeper finds it */);
+    if (stored === id) await this.announce([id], [client.id]);
     return stored;
   }
 
@@ -58,17 +58,18 @@ export class CommandsService {
     const secret = inspectPayload(input.action, input.payload, []);
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
+    const ids = targets.map(() => uuid());
     const stored = await this.store.transaction(async (transaction) => {
       const earlier = await this.claimKey(idempotencyKey, input, batchId, by, transaction);
       if (earlier) return earlier;
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
         batchId, input.action, targets.length, by.id,
       ]);
-      await this.store.insert(this.settings(input, batchId, secret, by), targets.map(() => uuid()), targets, transaction);
+      await this.store.insert(this.settings(input, batchId, secret, by), ids, targets, transaction);
       await this.record('commands.create_batch', { id: batchId }, by, transaction, { action: input.action, count: targets.length });
       return batchId;
     });
-    if (stored === batchId) await this.dispatcher.wake(targets).catch(() => undefined /* stored: the sweeper finds it */);
+    if (stored === batchId) await this.announce(ids, targets);
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
   }
@@ -106,7 +107,7 @@ export class CommandsService {
       if (locked.status !== 'dispatched') throw new Conflict('not_startable', `The command is ${locked.status}`);
       await this.store.move(locked, 'running', {}, {}, transaction);
     });
-    this.bus.publish('command', { id: command.id });
+    this.bus.publish('commands', { ids: [command.id] });
   }
 
   /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
@@ -226,9 +227,14 @@ export class CommandsService {
     return this.audit.record({ by, action, target: { type, id }, outcome: 'done', ...(clientId && { clientId }), ...(detail && { detail }) }, transaction);
   }
 
+  /** After the commit: whoever watches is told, and the clients are looked at. */
+  private async announce(ids: string[], clientIds: string[]): Promise<void> {
+    this.bus.publish('commands', { ids });
+    await this.dispatcher.wake(clientIds).catch(() => undefined /* stored: the sweeper finds it */);
+  }
+
   private async settle(command: LockedCommand): Promise<void> {
-    this.bus.publish('command', { id: command.id });
-    await this.dispatcher.wake([command.clientId]).catch(() => undefined /* the sweeper finds the free slot */);
+    await this.announce([command.id], [command.clientId]);
   }
 }
 

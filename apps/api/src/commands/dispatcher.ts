@@ -29,7 +29,9 @@ export class Dispatcher {
 
   async dispatch(clientIds: string[]): Promise<void> {
     const claimed = await this.store.claim(clientIds);
-    if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: claimed });
+    if (claimed.length === 0) return;
+    this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
+    this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
   }
 
   private enqueue(clientIds: string[]): Promise<boolean> {

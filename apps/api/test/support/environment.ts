@@ -27,7 +27,11 @@ export class TestEnvironment {
     public token: string,
   ) {}
 
-  static async create(settings: Record<string, string> = {}): Promise<TestEnvironment> {
+  /** `reroute` may put something between the server and its parts; the environment itself goes to them directly. */
+  static async create(
+    settings: Record<string, string> = {},
+    reroute?: (urls: { databaseUrl: string; redisUrl: string }) => Promise<Record<string, string>>,
+  ): Promise<TestEnvironment> {
     const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
     const redisUrl = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
     const name = `test_${randomUUID().replaceAll('-', '')}`;
@@ -37,6 +41,7 @@ export class TestEnvironment {
     const config = loadConfig({
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
       ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0', ...settings,
+      ...(await reroute?.({ databaseUrl, redisUrl })),
     });
     const app = await createServer(config, false);
     await app.listen(0, '127.0.0.1');

@@ -12,8 +12,8 @@ export interface BusEvents {
   outstanding: { clientIds: string[] };
   /** This attempt is to be ended, or not to be started. */
   cancel: CancelFrame & { clientId: string };
-  /** The state, history or output of this command changed. */
-  command: { id: string };
+  /** The state, history or output of these commands changed, or they are new. */
+  commands: { ids: string[] };
   /** This client has a new stream; older ones of it are to be closed. */
   connected: { clientId: string; connectionId: string };
   /** A key of this client ended. */

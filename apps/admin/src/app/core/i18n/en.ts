@@ -119,7 +119,7 @@ export const en = {
     timed_out: 'Timed out',
     indeterminate: 'Indeterminate',
   },
-  events: { created: 'Created', retry: 'Run again' },
+  events: { created: 'Created', retry: 'Run again', cancel_requested: 'Cancel requested' },
   notFound: {
     title: 'This page does not exist',
     hint: 'The address may be misspelt. The list of commands is a good place to go on.',

@@ -121,7 +121,7 @@ export const ko: Catalogue = {
     timed_out: '시간 초과',
     indeterminate: '확인 불가',
   },
-  events: { created: '생성됨', retry: '다시 실행' },
+  events: { created: '생성됨', retry: '다시 실행', cancel_requested: '취소 요청됨' },
   notFound: {
     title: '존재하지 않는 페이지입니다',
     hint: '주소가 잘못되었을 수 있습니다. 명령 목록에서 계속하세요.',
