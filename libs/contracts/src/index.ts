@@ -1,4 +1,5 @@
 export * from './actions';
+export * from './audit';
 export * from './permissions';
 export * from './states';
 export * from './wire';

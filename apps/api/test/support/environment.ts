@@ -35,7 +35,8 @@ export class TestEnvironment {
     const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
     const config = loadConfig({
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
-      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0', ...settings,
+      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0',
+      AUDIT_KEY_FILE: join(artifacts, 'audit-key.pem'), AUDIT_SEAL_MS: '50', ...settings,
     });
     const app = await createServer(config, false);
     await app.listen(0, '127.0.0.1');
