@@ -1,16 +1,27 @@
 import { hash } from '@node-rs/argon2';
 import type { AuditExport, AuditItem } from '@gwanje/contracts';
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { join } from 'node:path';
 import request from 'supertest';
 import { v7 as uuid } from 'uuid';
-import type { Actor } from '../../src/core/access/access';
 import { type AuditEntry, AuditService } from '../../src/audit/audit.service';
+import { AuditModule } from '../../src/audit/audit.module';
 import { Sealer } from '../../src/audit/sealer';
+import { loadConfig } from '../../src/core/config/config';
+import { ConfigModule } from '../../src/core/config/config.module';
+import { DatabaseModule } from '../../src/core/database/database.module';
+import { QueueModule } from '../../src/core/queue/queue.module';
 import { eventually, type TestEnvironment } from './environment';
 
 const PASSWORD = 'another correct horse';
 
 /** The audit log of a test environment, from inside and from outside. */
 export class AuditDesk {
+  readonly entry: AuditEntry = {
+    by: { type: 'anonymous', id: null, origin: { requestId: 'r-1', address: '192.0.2.1' } },
+    action: 'test.done', target: { type: 'thing', id: 't-1' }, outcome: 'done',
+  };
   readonly service: AuditService;
   readonly sealer: Sealer;
 
@@ -20,8 +31,7 @@ export class AuditDesk {
   }
 
   async record(entry: Partial<AuditEntry> = {}): Promise<void> {
-    const by: Actor = { type: 'anonymous', id: null, origin: { requestId: 'r-1', address: '192.0.2.1' } };
-    await this.service.record({ by, action: 'test.done', target: { type: 'thing', id: 't-1' }, outcome: 'done', ...entry });
+    await this.service.record({ ...this.entry, ...entry });
   }
 
   async list(query = '', token = this.env.token): Promise<AuditItem[]> {
@@ -56,4 +66,15 @@ export class AuditDesk {
     const { body } = await request(this.env.url).post('/api/auth/login').send({ email, password: PASSWORD }).expect(200);
     return { id, token: (body as { accessToken: string }).accessToken };
   }
+}
+
+/** The audit part alone, as it runs in one more process on the same database. */
+export function startAudit(env: TestEnvironment, settings: Record<string, string> = {}): Promise<INestApplicationContext> {
+  const config = loadConfig({
+    DATABASE_URL: env.databaseUrl, REDIS_URL: env.redisUrl, JWT_SECRET: 'x'.repeat(32), DB_POOL_MIN: '0', ARTIFACTS_DIR: env.artifacts, SWEEP_MS: '100',
+    AUDIT_KEY_FILE: join(env.artifacts, 'audit-key.pem'), ...settings,
+  });
+  const module = class OneMoreProcess {};
+  const imports = [ConfigModule.with(config), DatabaseModule, QueueModule, AuditModule];
+  return NestFactory.createApplicationContext({ module, imports }, { logger: false, abortOnError: false });
 }

@@ -22,7 +22,7 @@ export class TestEnvironment {
     readonly url: string,
     readonly redisUrl: string,
     readonly databaseUrl: string,
-    private readonly artifacts: string,
+    readonly artifacts: string,
     public token: string,
   ) {}
 

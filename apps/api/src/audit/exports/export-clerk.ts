@@ -11,6 +11,8 @@ import { type ExportResult, type ExportState, ExportWriter } from './export-writ
 
 export const EXPORTS_QUEUE = 'audit-exports';
 const HEARTBEAT_MS = 1_000;
+/** A job can be lost with Redis, or with the worker that took it. */
+const QUEUE_AGAIN_MS = 4_000;
 /** A worker that was silent for so long is dead, and another one starts over. */
 const SILENCE_SECONDS = 30;
 const MAX_ATTEMPTS = 5;
@@ -64,8 +66,9 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
          ORDER BY id LIMIT 100`,
         [SILENCE_SECONDS],
       );
-      // The same order is not queued twice, and a new attempt does not wait for the job of a dead worker.
-      for (const { id, attempt } of waiting) await this.queue.add({ id }, { jobId: `${id}.${attempt}`, removeOnFail: true });
+      // Bull ignores an id that it has: an order is not queued again at every sweep, and again soon if its job got lost.
+      const period = Math.floor(Date.now() / QUEUE_AGAIN_MS);
+      for (const { id, attempt } of waiting) await this.queue.add({ id }, { jobId: `${id}.${attempt}.${period}`, removeOnFail: true });
     } catch (error) {
       this.log.warn(`not queued, tried again soon: ${(error as Error).message}`);
     }
