@@ -1,12 +1,15 @@
 import { hash } from '@node-rs/argon2';
 import type { AuditExport, AuditItem } from '@gwanje/contracts';
+import { getQueueToken } from '@nestjs/bull';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { Queue } from 'bull';
 import { join } from 'node:path';
 import request from 'supertest';
 import { v7 as uuid } from 'uuid';
 import { type AuditEntry, AuditService } from '../../src/audit/audit.service';
 import { AuditModule } from '../../src/audit/audit.module';
+import { EXPORTS_QUEUE } from '../../src/audit/exports/export-clerk';
 import { Sealer } from '../../src/audit/sealer';
 import { loadConfig } from '../../src/core/config/config';
 import { ConfigModule } from '../../src/core/config/config.module';
@@ -69,12 +72,17 @@ export class AuditDesk {
 }
 
 /** The audit part alone, as it runs in one more process on the same database. */
-export function startAudit(env: TestEnvironment, settings: Record<string, string> = {}): Promise<INestApplicationContext> {
+export async function startAudit(env: Pick<TestEnvironment, 'databaseUrl' | 'redisUrl' | 'artifacts'>, settings: Record<string, string> = {}): Promise<INestApplicationContext> {
   const config = loadConfig({
     DATABASE_URL: env.databaseUrl, REDIS_URL: env.redisUrl, JWT_SECRET: 'x'.repeat(32), DB_POOL_MIN: '0', ARTIFACTS_DIR: env.artifacts, SWEEP_MS: '100',
     AUDIT_KEY_FILE: join(env.artifacts, 'audit-key.pem'), ...settings,
   });
   const module = class OneMoreProcess {};
   const imports = [ConfigModule.with(config), DatabaseModule, QueueModule, AuditModule];
-  return NestFactory.createApplicationContext({ module, imports }, { logger: false, abortOnError: false });
+  const app = await NestFactory.createApplicationContext({ module, imports }, { logger: false, abortOnError: false });
+  // Bull cannot be closed while its worker is still being set up: an unhandled rejection would end the process.
+  const queue = app.get<Queue & { bclient: { blocked?: boolean } }>(getQueueToken(EXPORTS_QUEUE), { strict: false });
+  await queue.isReady();
+  await eventually(() => expect(queue.bclient.blocked).toBe(true));
+  return app;
 }

@@ -31,12 +31,13 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
     const session = owner.createQueryRunner();
     await session.query(`SELECT pg_advisory_lock(hashtext('gwanje.migrate'))`);
     await owner.runMigrations({ transaction: 'each' });
-    await session.query('UPDATE audit_policy SET retention_days = $1 WHERE retention_days <> $1', [config.AUDIT_RETENTION_DAYS]);
-    const fault = (await grantAppRole(session, config)) ?? (await probe(config.DATABASE_URL));
-    if (!fault) return AS_APP_ROLE;
+    await setPolicy(session, config.AUDIT_RETENTION_DAYS);
+    const refused = await grantAppRole(session, config);
+    const unusable = await probe(config.DATABASE_URL);
+    if (!unusable) return AS_APP_ROLE;
     log.warn(
-      `The server works as the user of DATABASE_URL, not as the role ${APP_ROLE}: ${fault}. Triggers alone keep the audit log from being changed. ` +
-        `To mend it, let a superuser run: CREATE ROLE ${APP_ROLE} NOLOGIN; GRANT ${APP_ROLE} TO <that user>; and start again.`,
+      `The server works as the user of DATABASE_URL, not as the role ${APP_ROLE}: ${refused ?? unusable}. Triggers alone keep the audit log from being changed. ` +
+        `To mend it, let a superuser run: CREATE ROLE ${APP_ROLE} NOLOGIN; GRANT ${APP_ROLE} TO <that user> WITH ADMIN OPTION; and start again.`,
     );
     return undefined;
   } finally {
@@ -56,6 +57,13 @@ async function connect(url: string): Promise<DataSource> {
       await new Promise((resolve) => setTimeout(resolve, PATIENCE.pauseMs));
     }
   }
+}
+
+/** Only the owner sets it: a server that was broken into cannot have more dropped than this. */
+async function setPolicy(owner: QueryRunner, days: number): Promise<void> {
+  await owner
+    .query('UPDATE audit_policy SET retention_days = $1 WHERE retention_days <> $1', [days])
+    .catch((error: Error) => log.warn(`AUDIT_RETENTION_DAYS is not in force, the policy of the database stays: ${error.message}`));
 }
 
 /** Answers why it could not be done, or undefined. */
@@ -108,13 +116,14 @@ async function joinAppRole(owner: QueryRunner, login: string): Promise<void> {
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Whether the server's own user can take the role; answers why not. */
+/** Whether the server's own user can take the role, and the role has its grants; answers why not. */
 async function probe(url: string): Promise<string | undefined> {
   const client = new Client({ connectionString: url, options: AS_APP_ROLE });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return undefined;
+    const { rows } = await client.query<{ granted: boolean }>(`SELECT has_table_privilege('audit_log', 'INSERT') AS granted`);
+    return rows[0]?.granted ? undefined : `the role ${APP_ROLE} has no grants on this database`;
   } catch (error) {
     return (error as Error).message;
   } finally {
