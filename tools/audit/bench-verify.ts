@@ -48,7 +48,7 @@ interface Server {
 async function startServer(folder: string, databaseUrl: string, redisUrl: string): Promise<Server> {
   const port = await freePort();
   const child = spawn(process.execPath, [SERVER], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       PATH: process.env['PATH'],
       DATABASE_URL: databaseUrl,

@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
+import { Sealer } from '../src/audit/sealer';
+import { Foundation1700000000001 } from '../src/core/database/migrations/0001-foundation';
+import { Rights1700000000002 } from '../src/core/database/migrations/0002-rights';
 import { startAudit } from './support/audit';
 
 const SUPERUSER = process.env['TEST_DATABASE_URL'] ?? '';
 const REDIS = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
 
-describe('the roles of the database', () => {
+describe('the database of the audit log', () => {
   const made: { databases: string[]; logins: string[] } = { databases: [], logins: [] };
   let artifacts: string;
   beforeAll(() => void (artifacts = mkdtempSync(join(tmpdir(), 'gwanje-roles-'))));
@@ -74,6 +77,24 @@ describe('the roles of the database', () => {
     const [again] = await prepared.get(DataSource).query<object[]>('SELECT current_user AS role');
     expect(again).toEqual({ role: 'gwanje_app' });
     await prepared.close();
+  });
+
+  it('seals what was recorded before there were seals', async () => {
+    const url = await makeDatabase();
+    const earlier = new DataSource({ type: 'postgres', url, migrations: [Foundation1700000000001, Rights1700000000002] });
+    await earlier.initialize();
+    await earlier.runMigrations();
+    const user = randomUUID();
+    await earlier.query(`INSERT INTO users (id, email, name, password_hash) VALUES ($1, 'early@example.com', 'Early', '')`, [user]);
+    await earlier.query(`INSERT INTO audit_log (id, actor_type, actor_id, action, target_type, outcome) VALUES (gen_random_uuid(), 'user', $1, 'early.bird', 'thing', 'done')`, [user]);
+    await earlier.destroy();
+    const server = await start(url);
+    await server.get(Sealer).sealAll();
+    const sealed = await server.get(DataSource).query<object[]>(
+      `SELECT actor_name FROM audit_log a JOIN audit_seals s ON s.audit_id = a.id WHERE action = 'early.bird'`,
+    );
+    expect(sealed).toEqual([{ actor_name: 'early@example.com' }]);
+    await server.close();
   });
 
   it('goes on with the triggers alone, where the owner may not take the role', async () => {
