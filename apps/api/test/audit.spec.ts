@@ -39,6 +39,12 @@ describe('the audit log', () => {
     expect(JSON.stringify(await env.sql('SELECT * FROM audit_log'))).not.toMatch(/hunter2|sk_till1_x/);
   });
 
+  it('bounds what one row holds', async () => {
+    await desk.record({ target: { type: 'thing', id: 'large' }, detail: { text: '값'.repeat(50_000) } });
+    const [item] = await desk.list('target=large');
+    expect(item?.detail).toMatchObject({ truncated: true, bytes: 150_011, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), start: expect.stringMatching(/^{"text":"값/) });
+  });
+
   it('filters by each part, and pages newest first', async () => {
     for (let n = 0; n < 5; n++) await desk.record({ action: 'paged.one', target: { type: 'page', id: `p-${n}` } });
     await desk.record({ action: 'paged.two', target: { type: 'page', id: 'p-5' }, outcome: 'refused' });

@@ -1,11 +1,15 @@
 import type { AuditOutcome } from '@gwanje/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
+import { hash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { Actor, Refusal, RefusalRecorder } from '../core/access/access';
 import { redact, redactText } from '../core/redaction/redact';
 import { AuditUnavailable } from './audit.errors';
+
+/** Of each of before, after and detail. */
+const MAX_JSON_BYTES = 64 << 10;
 
 export interface AuditEntry {
   by: Actor;
@@ -60,8 +64,15 @@ function nameOf(by: Actor): string | null {
 }
 
 const text = (value: string | null | undefined): string | null => (value ? storable(redactText(value)) : (value ?? null));
-const json = (value: object | undefined): string | null =>
-  value ? JSON.stringify(redact(value), (_key, inner: unknown) => (typeof inner === 'string' ? storable(inner) : inner)) : null;
+
+/** A value without measure would make every reader of the log hold it in memory: its beginning and its hash stand for it. */
+function json(value: object | undefined): string | null {
+  if (!value) return null;
+  const whole = JSON.stringify(redact(value), (_key, inner: unknown) => (typeof inner === 'string' ? storable(inner) : inner));
+  const bytes = Buffer.byteLength(whole);
+  if (bytes <= MAX_JSON_BYTES) return whole;
+  return JSON.stringify({ truncated: true, bytes, sha256: hash('sha256', whole, 'hex'), start: storable(whole.slice(0, 1_000)) });
+}
 
 /** PostgreSQL stores neither NUL nor lone surrogates, and what somebody tried is recorded even so. */
 const storable = (value: string): string => Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString();
