@@ -115,8 +115,12 @@ const MANIPULATIONS: Record<string, (lines: Line[], dice: Chance) => void> = {
   'edits the header': (lines, dice) => {
     const header = lines[0] as HeaderLine;
     const edit = dice.pick([
-      () => (header.complete = !header.complete), () => (header.exportId += 'x'), () => (header.createdAt += 'x'), () => (header.keys = []),
-      () => (header.filter = { actor: `${dice.below(1e9)}` }), () => ((header as { version: number }).version = dice.below(9) + 2),
+      () => (header.complete = !header.complete),
+      () => (header.exportId += 'x'),
+      () => (header.createdAt += 'x'),
+      () => (header.keys = []),
+      () => (header.filter = { actor: `${dice.below(1e9)}` }),
+      () => ((header as { version: number }).version = dice.below(9) + 2),
       () => ((header.keys[0] as { id: string }).id = otherHash(dice, header.keys[0]?.id ?? '')),
     ]);
     edit();
@@ -126,8 +130,11 @@ const MANIPULATIONS: Record<string, (lines: Line[], dice: Chance) => void> = {
     const { statement } = line;
     const number = dice.pick(['number', 'first', 'last', 'count', 'rows'] as const);
     const edit = dice.pick([
-      () => (number === 'rows' ? line.rows++ : statement[number]++), () => (statement.root = otherHash(dice, statement.root)),
-      () => (statement.previous = otherHash(dice, statement.previous)), () => (statement.keyId = otherHash(dice, statement.keyId)), () => (statement.sealedAt += '0'),
+      () => (number === 'rows' ? line.rows++ : statement[number]++),
+      () => (statement.root = otherHash(dice, statement.root)),
+      () => (statement.previous = otherHash(dice, statement.previous)),
+      () => (statement.keyId = otherHash(dice, statement.keyId)),
+      () => (statement.sealedAt += '0'),
     ]);
     edit();
     if (dice.below(2)) line.signature = signStatement(statement, forger.privateKey).signature;
@@ -136,8 +143,13 @@ const MANIPULATIONS: Record<string, (lines: Line[], dice: Chance) => void> = {
     const line = lines.at(-1) as EndLine;
     const { statement } = line;
     const edit = dice.pick([
-      () => statement.rows++, () => statement.head.number++, () => statement.head.last--, () => (statement.head.hash = otherHash(dice, statement.head.hash)),
-      () => (statement.digest = otherHash(dice, statement.digest)), () => (statement.endedAt += '0'), () => (statement.exportId += 'x'),
+      () => statement.rows++,
+      () => statement.head.number++,
+      () => statement.head.last--,
+      () => (statement.head.hash = otherHash(dice, statement.head.hash)),
+      () => (statement.digest = otherHash(dice, statement.digest)),
+      () => (statement.endedAt += '0'),
+      () => (statement.exportId += 'x'),
     ]);
     edit();
     if (dice.below(2)) line.signature = signStatement(statement, forger.privateKey).signature;
@@ -148,10 +160,17 @@ const MANIPULATIONS: Record<string, (lines: Line[], dice: Chance) => void> = {
     bytes[dice.below(64)]! ^= 1 + dice.below(255);
     line.signature = bytes.toString('base64');
   },
-  'downgrades': (lines, dice) => {
+  downgrades: (lines, dice) => {
     const line = dice.pick([...of<CheckpointLine>(lines, 'checkpoint'), ...of<EndLine>(lines, 'end')]);
     const [field, value] = dice.pick<[string, unknown]>([
-      ['algorithm', 'HMAC'], ['algorithm', 'none'], ['algorithm', 'RSA'], ['hash', 'MD5'], ['hash', 'SHA-1'], ['version', 0], ['version', 2], ['version', '1'],
+      ['algorithm', 'HMAC'],
+      ['algorithm', 'none'],
+      ['algorithm', 'RSA'],
+      ['hash', 'MD5'],
+      ['hash', 'SHA-1'],
+      ['version', 0],
+      ['version', 2],
+      ['version', '1'],
     ]);
     Object.assign(line.statement, { [field]: value });
     if (dice.below(2)) line.signature = signStatement(line.statement, forger.privateKey).signature;
@@ -216,46 +235,52 @@ describe('10,000 manipulations of an export', () => {
     pinned = [createPublicKey(readFileSync(join(env.artifacts, 'audit-key.pem')))];
     for (const size of [1, 5, 3]) {
       await env.app.get(DataSource).transaction(async (transaction) => {
-        for (let n = 0; n < size; n++) await desk.service.record({ ...desk.entry, action: n % 2 ? 'test.odd' : 'test.even', detail: { n, note: '=line\nbreak, "quote"' } }, transaction);
+        for (let n = 0; n < size; n++)
+          await desk.service.record(
+            { ...desk.entry, action: n % 2 ? 'test.odd' : 'test.even', detail: { n, note: '=line\nbreak, "quote"' } },
+            transaction,
+          );
       });
       await desk.sealer.sealAll();
     }
   });
   afterAll(() => env.destroy());
 
-  it.each<[Format, object | undefined, number]>([['ndjson', undefined, 1], ['csv', undefined, 2], ['ndjson', { action: 'test.*' }, 3], ['csv', { action: 'test.even' }, 4]])(
-    'are all found in %s with filter %j',
-    async (format, filter, seed) => {
-      const { bytes } = await desk.export(format, filter);
-      verify(bytes, pinned);
-      verify(bytes, []);
-      const lines = linesOf(bytes, format);
-      const codec = CODECS[format];
-      expect(codec.preamble + codec.encode(lines)).toBe(bytes.toString());
-      const dice = chance(seed);
-      const names = Object.keys(MANIPULATIONS);
-      const unnoticed: string[] = [];
-      for (let done = 0; done < TIMES; ) {
-        const name = dice.pick([...names, 'damages bytes']);
-        let changed: Buffer;
-        if (name === 'damages bytes') changed = damage(bytes, dice);
-        else {
-          const copy = copyOf(lines);
-          MANIPULATIONS[name]?.(copy, dice);
-          changed = Buffer.from(codec.preamble + codec.encode(copy));
-        }
-        if (changed.equals(bytes)) continue;
-        done++;
-        try {
-          verify(changed, pinned);
-          unnoticed.push(name);
-        } catch (error) {
-          if (!(error instanceof Fault)) throw error;
-        }
+  it.each<[Format, object | undefined, number]>([
+    ['ndjson', undefined, 1],
+    ['csv', undefined, 2],
+    ['ndjson', { action: 'test.*' }, 3],
+    ['csv', { action: 'test.even' }, 4],
+  ])('are all found in %s with filter %j', async (format, filter, seed) => {
+    const { bytes } = await desk.export(format, filter);
+    verify(bytes, pinned);
+    verify(bytes, []);
+    const lines = linesOf(bytes, format);
+    const codec = CODECS[format];
+    expect(codec.preamble + codec.encode(lines)).toBe(bytes.toString());
+    const dice = chance(seed);
+    const names = Object.keys(MANIPULATIONS);
+    const unnoticed: string[] = [];
+    for (let done = 0; done < TIMES;) {
+      const name = dice.pick([...names, 'damages bytes']);
+      let changed: Buffer;
+      if (name === 'damages bytes') changed = damage(bytes, dice);
+      else {
+        const copy = copyOf(lines);
+        MANIPULATIONS[name]?.(copy, dice);
+        changed = Buffer.from(codec.preamble + codec.encode(copy));
       }
-      expect(unnoticed).toEqual([]);
-    },
-  );
+      if (changed.equals(bytes)) continue;
+      done++;
+      try {
+        verify(changed, pinned);
+        unnoticed.push(name);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+      }
+    }
+    expect(unnoticed).toEqual([]);
+  });
 
   it.each<[string, (lines: Line[], at: number) => void, string]>([
     ['changed', (lines, at) => void ((lines[at] as RowLine).row.action = 'x'), 'row 6 was changed'],
@@ -264,7 +289,10 @@ describe('10,000 manipulations of an export', () => {
     ['moved', (lines, at) => void ([lines[at], lines[at + 1]] = [lines[at + 1] as Line, lines[at] as Line]), 'row 6 is missing or moved'],
   ])('names the first row that is %s', async (_, manipulate, message) => {
     const lines = linesOf((await desk.export('ndjson')).bytes, 'ndjson');
-    manipulate(lines, lines.findIndex((line) => line.type === 'row' && line.row.position === 6));
+    manipulate(
+      lines,
+      lines.findIndex((line) => line.type === 'row' && line.row.position === 6),
+    );
     expect(() => verify(Buffer.from(ndjson.encode(lines)), pinned)).toThrow(message);
   });
 

@@ -51,7 +51,9 @@ describe('the database of the audit log', () => {
     const urls = await Promise.all([makeDatabase(), makeDatabase()]);
     const started = await Promise.all([...urls, ...urls, ...urls].map((url) => start(url)));
     for (const server of started) {
-      const [row] = await server.get(DataSource).query<{ role: string; migrations: number }[]>('SELECT current_user AS role, (SELECT count(*) FROM migrations)::int AS migrations');
+      const [row] = await server
+        .get(DataSource)
+        .query<{ role: string; migrations: number }[]>('SELECT current_user AS role, (SELECT count(*) FROM migrations)::int AS migrations');
       expect(row).toEqual({ role: 'gwanje_app', migrations: 3 });
     }
     await Promise.all(started.map((server) => server.close()));
@@ -86,13 +88,16 @@ describe('the database of the audit log', () => {
     await earlier.runMigrations();
     const user = randomUUID();
     await earlier.query(`INSERT INTO users (id, email, name, password_hash) VALUES ($1, 'early@example.com', 'Early', '')`, [user]);
-    await earlier.query(`INSERT INTO audit_log (id, actor_type, actor_id, action, target_type, outcome) VALUES (gen_random_uuid(), 'user', $1, 'early.bird', 'thing', 'done')`, [user]);
+    await earlier.query(
+      `INSERT INTO audit_log (id, actor_type, actor_id, action, target_type, outcome) VALUES (gen_random_uuid(), 'user', $1, 'early.bird', 'thing', 'done')`,
+      [user],
+    );
     await earlier.destroy();
     const server = await start(url);
     await server.get(Sealer).sealAll();
-    const sealed = await server.get(DataSource).query<object[]>(
-      `SELECT actor_name FROM audit_log a JOIN audit_seals s ON s.audit_id = a.id WHERE action = 'early.bird'`,
-    );
+    const sealed = await server
+      .get(DataSource)
+      .query<object[]>(`SELECT actor_name FROM audit_log a JOIN audit_seals s ON s.audit_id = a.id WHERE action = 'early.bird'`);
     expect(sealed).toEqual([{ actor_name: 'early@example.com' }]);
     await server.close();
   });

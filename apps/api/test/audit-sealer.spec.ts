@@ -37,7 +37,9 @@ describe('the seals of the audit log', () => {
 
   async function expectFaultless(): Promise<void> {
     await desk.waitUntilSealed();
-    const [{ rows, seals, last, distinct, checkpoints } = { rows: 0, seals: 0, last: 0, distinct: 0, checkpoints: 0 }] = await env.sql<Record<string, number>>(
+    const [{ rows, seals, last, distinct, checkpoints } = { rows: 0, seals: 0, last: 0, distinct: 0, checkpoints: 0 }] = await env.sql<
+      Record<string, number>
+    >(
       `SELECT (SELECT count(*) FROM audit_log)::int AS rows, count(*)::int AS seals, max(position)::int AS last, count(DISTINCT audit_id)::int AS distinct,
          (SELECT sum(count) FROM audit_checkpoints)::int AS checkpoints FROM audit_seals`,
     );
@@ -77,18 +79,22 @@ describe('the seals of the audit log', () => {
     const other = await startAudit(env, { AUDIT_SEAL_MS: '10' });
     const sealers = [desk.sealer, other.get(Sealer)];
     let writing = true;
-    const sealing = Promise.all(Array.from({ length: 10 }, async (_, n) => {
-      while (writing) await sealers[n % 2]?.sealAll();
-    }));
-    await Promise.all(Array.from({ length: 16 }, async (_, writer) => {
-      const client = await connect();
-      for (let n = 0; n < 30; n++) {
-        await client.query('BEGIN');
-        await client.query(INSERT, [uuid()]);
-        if (n % 3 === 0) await client.query('SELECT pg_sleep(0.01)');
-        await client.query((n + writer) % 5 === 0 ? 'ROLLBACK' : 'COMMIT');
-      }
-    }));
+    const sealing = Promise.all(
+      Array.from({ length: 10 }, async (_, n) => {
+        while (writing) await sealers[n % 2]?.sealAll();
+      }),
+    );
+    await Promise.all(
+      Array.from({ length: 16 }, async (_, writer) => {
+        const client = await connect();
+        for (let n = 0; n < 30; n++) {
+          await client.query('BEGIN');
+          await client.query(INSERT, [uuid()]);
+          if (n % 3 === 0) await client.query('SELECT pg_sleep(0.01)');
+          await client.query((n + writer) % 5 === 0 ? 'ROLLBACK' : 'COMMIT');
+        }
+      }),
+    );
     writing = false;
     await sealing;
     await other.close();
@@ -106,13 +112,26 @@ describe('the seals of the audit log', () => {
 
   it('lets the role of the server add, and neither change nor remove nor take the role off', async () => {
     const app = await connect('-c role=gwanje_app');
-    for (const table of ['audit_log', 'audit_checkpoints', 'audit_seals', 'audit_keys', 'audit_unsealed', 'audit_retentions', 'audit_policy', 'migrations']) {
+    for (const table of [
+      'audit_log',
+      'audit_checkpoints',
+      'audit_seals',
+      'audit_keys',
+      'audit_unsealed',
+      'audit_retentions',
+      'audit_policy',
+      'migrations',
+    ]) {
       for (const change of [`DELETE FROM ${table}`, `TRUNCATE ${table} CASCADE`, `ALTER TABLE ${table} DISABLE TRIGGER ALL`, `DROP TABLE ${table}`]) {
         await expect(app.query(change)).rejects.toMatchObject({ code: '42501' });
       }
     }
     await app.query('RESET ROLE');
-    for (const change of ['UPDATE audit_log SET action = action', 'UPDATE audit_seals SET position = position', 'UPDATE audit_checkpoints SET root = root']) {
+    for (const change of [
+      'UPDATE audit_log SET action = action',
+      'UPDATE audit_seals SET position = position',
+      'UPDATE audit_checkpoints SET root = root',
+    ]) {
       await expect(app.query(change)).rejects.toMatchObject({ code: '42501' });
     }
     const { rows } = await app.query<{ role: string }>('SELECT current_user AS role');

@@ -18,7 +18,11 @@ describe('the audit log', () => {
     const [command] = await desk.list(`target=${id}`);
     expect(command).toMatchObject({
       actor: { type: 'user', name: 'admin@example.com', tokenId: null },
-      action: 'commands.create', target: { type: 'command', id }, clientId: client.id, outcome: 'done', address: '127.0.0.1',
+      action: 'commands.create',
+      target: { type: 'command', id },
+      clientId: client.id,
+      outcome: 'done',
+      address: '127.0.0.1',
     });
     expect(command?.requestId).toBeTruthy();
     expect(command?.at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
@@ -29,12 +33,16 @@ describe('the audit log', () => {
     const key = `sk_till1_${'x'.repeat(32)}`;
     await desk.record({
       target: { type: 'thing', id: 'secrets\u0000', name: key },
-      before: { settings: [{ password: 'hunter2', name: 'kept' }] }, after: { refreshToken: 'abc' }, detail: { said: `use ${key}`, odd: 'a\u0000b\ud800' },
+      before: { settings: [{ password: 'hunter2', name: 'kept' }] },
+      after: { refreshToken: 'abc' },
+      detail: { said: `use ${key}`, odd: 'a\u0000b\ud800' },
     });
     const [item] = await desk.list(`target=${encodeURIComponent('secrets\ufffd')}`);
     expect(item).toMatchObject({
       target: { name: '[redacted]' },
-      before: { settings: [{ password: '[redacted]', name: 'kept' }] }, after: { refreshToken: '[redacted]' }, detail: { said: 'use [redacted]', odd: 'a\ufffdb\ufffd' },
+      before: { settings: [{ password: '[redacted]', name: 'kept' }] },
+      after: { refreshToken: '[redacted]' },
+      detail: { said: 'use [redacted]', odd: 'a\ufffdb\ufffd' },
     });
     expect(JSON.stringify(await env.sql('SELECT * FROM audit_log'))).not.toMatch(/hunter2|sk_till1_x/);
   });
@@ -42,7 +50,12 @@ describe('the audit log', () => {
   it('bounds what one row holds', async () => {
     await desk.record({ target: { type: 'thing', id: 'large' }, detail: { text: '값'.repeat(50_000) } });
     const [item] = await desk.list('target=large');
-    expect(item?.detail).toMatchObject({ truncated: true, bytes: 150_011, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), start: expect.stringMatching(/^{"text":"값/) });
+    expect(item?.detail).toMatchObject({
+      truncated: true,
+      bytes: 150_011,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      start: expect.stringMatching(/^{"text":"값/),
+    });
   });
 
   it('filters by each part, and pages newest first', async () => {
@@ -62,7 +75,7 @@ describe('the audit log', () => {
     const [by] = await desk.list('actor=admin@example.com');
     expect(await desk.list(`actor=${by?.actor.id ?? ''}&action=clients.*`)).toHaveLength(1);
     const seen: (string | null)[] = [];
-    for (let cursor = ''; ; ) {
+    for (let cursor = ''; ;) {
       const { body } = await env.get(`/api/audit?action=paged.*&limit=2${cursor && `&cursor=${cursor}`}`).expect(200);
       const { items, nextCursor } = body as { items: AuditItem[]; nextCursor: string | null };
       seen.push(...ids(items));
@@ -73,9 +86,19 @@ describe('the audit log', () => {
   });
 
   it.each([
-    ['action=a..b', 'action'], ['action=*', 'action'], ['from=yesterday', 'from'], ['from=2026-02-30', 'from'], ['to=0000-01-01', 'to'],
-    ['to=2026-01-01T00:00:00', 'to'], ['outcome=maybe', 'outcome'], ['limit=0', 'limit'], ['cursor=x', 'cursor'], ['target=%00', 'target'],
-    ['actor=a&actor=b', 'actor'], ['other=1', 'other'], ['cursor=01890000-0000-7000-8000-000000000000', 'cursor'],
+    ['action=a..b', 'action'],
+    ['action=*', 'action'],
+    ['from=yesterday', 'from'],
+    ['from=2026-02-30', 'from'],
+    ['to=0000-01-01', 'to'],
+    ['to=2026-01-01T00:00:00', 'to'],
+    ['outcome=maybe', 'outcome'],
+    ['limit=0', 'limit'],
+    ['cursor=x', 'cursor'],
+    ['target=%00', 'target'],
+    ['actor=a&actor=b', 'actor'],
+    ['other=1', 'other'],
+    ['cursor=01890000-0000-7000-8000-000000000000', 'cursor'],
   ])('names the fault of ?%s', async (query, path) => {
     const { body } = await env.get(`/api/audit?${query}`).expect(400);
     expect((body as { errors: { path: string }[] }).errors.map((error) => error.path)).toContain(path);
@@ -105,7 +128,12 @@ describe('the audit log', () => {
   it('shows the signed checkpoints and the key', async () => {
     await desk.waitUntilSealed();
     const { body } = await env.get('/api/audit/checkpoints?limit=1').expect(200);
-    const { items, nextCursor, publicKey, keys } = body as { items: { number: number; keyId: string }[]; nextCursor: string; publicKey: string; keys: { id: string }[] };
+    const { items, nextCursor, publicKey, keys } = body as {
+      items: { number: number; keyId: string }[];
+      nextCursor: string;
+      publicKey: string;
+      keys: { id: string }[];
+    };
     expect(publicKey).toMatch(/^-----BEGIN PUBLIC KEY-----/);
     expect(items[0]?.keyId).toBe(keys[0]?.id);
     const next = await env.get(`/api/audit/checkpoints?limit=1&cursor=${nextCursor}`).expect(200);

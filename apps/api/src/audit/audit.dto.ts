@@ -7,6 +7,7 @@ import { PageDto } from '../core/http/page.dto';
 /** What PostgreSQL takes as well: a calendar date, or a date and time with its zone. */
 const INSTANT = /^(?!0000)\d{4}-\d{2}-\d{2}(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d))?$/;
 const instant = { message: '$property must be a date, or a date and time with its zone, such as 2026-01-31T08:00:00Z' };
+const action = { message: 'action must be an action such as commands.create, or a prefix such as commands.*' };
 const STORABLE = /^\P{Cc}*$/u;
 
 /** What narrows a list or an export; all given parts hold. */
@@ -16,7 +17,7 @@ export class AuditFilterDto {
   actor?: string;
 
   /** Exact, or a prefix such as `commands.*`. */
-  @IsOptional() @IsString() @MaxLength(100) @Matches(/^\w+(\.\w+)*(\.\*)?$/, { message: 'action must be an action such as commands.create, or a prefix such as commands.*' })
+  @IsOptional() @IsString() @MaxLength(100) @Matches(/^\w+(\.\w+)*(\.\*)?$/, action)
   action?: string;
 
   /** The target's id. */

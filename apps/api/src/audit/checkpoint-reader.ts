@@ -22,7 +22,8 @@ export class CheckpointReader {
 
   /** Newest first; `cursor` is the number of the last one seen. */
   async list(limit: number, cursor?: number): Promise<CheckpointPage> {
-    const found = await readCheckpoints(this.database.manager, 'WHERE $1::bigint IS NULL OR number < $1 ORDER BY number DESC LIMIT $2', [cursor ?? null, limit + 1]);
+    const before = 'WHERE $1::bigint IS NULL OR number < $1 ORDER BY number DESC LIMIT $2';
+    const found = await readCheckpoints(this.database.manager, before, [cursor ?? null, limit + 1]);
     const items = found.slice(0, limit).map(({ statement, signature }) => ({ ...statement, signature }));
     const keys = (await readKeys(this.database.manager)).map((key) => ({ ...key, publicKey: pem(key.publicKey) }));
     const nextCursor = found.length > limit ? `${items.at(-1)?.number ?? ''}` : null;

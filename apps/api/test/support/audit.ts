@@ -23,7 +23,9 @@ const PASSWORD = 'another correct horse';
 export class AuditDesk {
   readonly entry: AuditEntry = {
     by: { type: 'anonymous', id: null, origin: { requestId: 'r-1', address: '192.0.2.1' } },
-    action: 'test.done', target: { type: 'thing', id: 't-1' }, outcome: 'done',
+    action: 'test.done',
+    target: { type: 'thing', id: 't-1' },
+    outcome: 'done',
   };
   readonly service: AuditService;
   readonly sealer: Sealer;
@@ -49,7 +51,11 @@ export class AuditDesk {
   /** Orders an export, waits until it is there, and answers its bytes. */
   async export(format: 'csv' | 'ndjson', filter?: object, token = this.env.token): Promise<{ state: AuditExport; bytes: Buffer }> {
     const bearer = `Bearer ${token}`;
-    const ordered = await request(this.env.url).post('/api/audit/exports').set('Authorization', bearer).send({ format, ...(filter && { filter }) }).expect(202);
+    const ordered = await request(this.env.url)
+      .post('/api/audit/exports')
+      .set('Authorization', bearer)
+      .send({ format, ...(filter && { filter }) })
+      .expect(202);
     const path = `/api/audit/exports/${(ordered.body as { id: string }).id}`;
     let state: AuditExport | undefined;
     await eventually(async () => {
@@ -64,7 +70,11 @@ export class AuditDesk {
   /** An auditor whose rights hold where they were granted, and so nowhere yet. */
   async auditorOfLittle(email: string): Promise<{ id: string; token: string }> {
     const id = uuid();
-    await this.env.sql(`INSERT INTO users (id, email, name, password_hash, scope) VALUES ($1, $2, 'Auditor', $3, 'granted')`, [id, email, await hash(PASSWORD)]);
+    await this.env.sql(`INSERT INTO users (id, email, name, password_hash, scope) VALUES ($1, $2, 'Auditor', $3, 'granted')`, [
+      id,
+      email,
+      await hash(PASSWORD),
+    ]);
     await this.env.sql(`INSERT INTO user_roles SELECT $1, id FROM roles WHERE name = 'auditor'`, [id]);
     const { body } = await request(this.env.url).post('/api/auth/login').send({ email, password: PASSWORD }).expect(200);
     return { id, token: (body as { accessToken: string }).accessToken };
@@ -72,10 +82,19 @@ export class AuditDesk {
 }
 
 /** The audit part alone, as it runs in one more process on the same database. */
-export async function startAudit(env: Pick<TestEnvironment, 'databaseUrl' | 'redisUrl' | 'artifacts'>, settings: Record<string, string> = {}): Promise<INestApplicationContext> {
+export async function startAudit(
+  env: Pick<TestEnvironment, 'databaseUrl' | 'redisUrl' | 'artifacts'>,
+  settings: Record<string, string> = {},
+): Promise<INestApplicationContext> {
   const config = loadConfig({
-    DATABASE_URL: env.databaseUrl, REDIS_URL: env.redisUrl, JWT_SECRET: 'x'.repeat(32), DB_POOL_MIN: '0', ARTIFACTS_DIR: env.artifacts, SWEEP_MS: '100',
-    AUDIT_KEY_FILE: join(env.artifacts, 'audit-key.pem'), ...settings,
+    DATABASE_URL: env.databaseUrl,
+    REDIS_URL: env.redisUrl,
+    JWT_SECRET: 'x'.repeat(32),
+    DB_POOL_MIN: '0',
+    ARTIFACTS_DIR: env.artifacts,
+    SWEEP_MS: '100',
+    AUDIT_KEY_FILE: join(env.artifacts, 'audit-key.pem'),
+    ...settings,
   });
   const module = class OneMoreProcess {};
   const imports = [ConfigModule.with(config), DatabaseModule, QueueModule, AuditModule];

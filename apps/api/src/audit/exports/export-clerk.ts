@@ -121,9 +121,10 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
 
   private async heartbeat({ id, attempt }: ClaimedExport, { progress, rows }: ExportState, lost: AbortController): Promise<void> {
     const [, held] = await this.database
-      .query<[unknown[], number]>(`UPDATE audit_exports SET heartbeat_at = now(), progress = $3, rows = $4 WHERE id = $1 AND attempt = $2 AND status = 'running'`, [
-        id, attempt, progress, rows,
-      ])
+      .query<[unknown[], number]>(
+        `UPDATE audit_exports SET heartbeat_at = now(), progress = $3, rows = $4 WHERE id = $1 AND attempt = $2 AND status = 'running'`,
+        [id, attempt, progress, rows],
+      )
       .catch(() => [[], 1] as [unknown[], number] /* PostgreSQL is away: the claim is not lost by that */);
     if (held === 0) lost.abort(new Error('another worker has taken over'));
   }

@@ -60,7 +60,8 @@ export class ExportSource {
       const [checkpoint] = await readCheckpoints(this.snapshot, 'WHERE last >= $1 ORDER BY last LIMIT 1', [row.position]);
       if (!checkpoint) throw new Error(`position ${row.position} belongs to no checkpoint`);
       const { first, last } = checkpoint.statement;
-      const leaves = await this.snapshot.query<{ leaf: Buffer }[]>('SELECT leaf FROM audit_seals WHERE position BETWEEN $1 AND $2 ORDER BY position', [first, last]);
+      const sealed = 'SELECT leaf FROM audit_seals WHERE position BETWEEN $1 AND $2 ORDER BY position';
+      const leaves = await this.snapshot.query<{ leaf: Buffer }[]>(sealed, [first, last]);
       const tree = new MerkleTree(leaves.map(({ leaf }) => leaf));
       const rows = await this.take(last);
       yield { lines: [lineOf(checkpoint, rows.length), ...rows.map((each) => rowLine(each, tree.proof(each.position - first)))], position: last };

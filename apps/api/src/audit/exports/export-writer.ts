@@ -1,4 +1,4 @@
-import type { AuditExportFormat, AuditFilter } from '@gwanje/contracts';
+import type { AuditExportFormat, AuditFilter, EndStatement } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
@@ -78,9 +78,17 @@ export class ExportWriter {
       state.progress = Math.min(99, Math.floor((100 * position) / head.last));
       yield encode(...lines);
     }
-    const { key, id: keyId } = this.key;
-    const end = { ...STATEMENT_FORM, type: 'gwanje.audit.export' as const, keyId, exportId: order.id, rows: state.rows, head, digest: digest(), endedAt: new Date().toISOString() };
-    yield encode({ type: 'end', ...signStatement(end, key) });
+    const end: EndStatement = {
+      ...STATEMENT_FORM,
+      type: 'gwanje.audit.export',
+      keyId: this.key.id,
+      exportId: order.id,
+      rows: state.rows,
+      head,
+      digest: digest(),
+      endedAt: new Date().toISOString(),
+    };
+    yield encode({ type: 'end', ...signStatement(end, this.key.key) });
   }
 
   /** A moment at which everything that is committed is sealed, the records of retention included. */
@@ -90,7 +98,9 @@ export class ExportWriter {
       for (;;) {
         await this.sealer.sealAll();
         await connection.query('START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-        const [undeclared] = await connection.manager.query<unknown[]>('SELECT 1 FROM audit_retentions r JOIN audit_unsealed u ON u.id = r.audit_id LIMIT 1');
+        const [undeclared] = await connection.manager.query<unknown[]>(
+          'SELECT 1 FROM audit_retentions r JOIN audit_unsealed u ON u.id = r.audit_id LIMIT 1',
+        );
         if (!undeclared) break;
         await connection.query('ROLLBACK');
       }

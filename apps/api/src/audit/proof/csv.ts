@@ -1,7 +1,7 @@
 import type { SealedAuditItem } from '@gwanje/contracts';
 import { stringify } from 'csv-stringify/sync';
 import { canonical } from './canonical';
-import { checkForm, Fault, type Line, type RowLine } from './lines';
+import { checkForm, Fault, type Line, nameOf, type RowLine } from './lines';
 
 const COLUMNS = [
   'position', 'id', 'at', 'actor_type', 'actor_id', 'actor_name', 'actor_token_id', 'address', 'action', 'target_type', 'target_id',
@@ -20,8 +20,7 @@ export const csv = {
   preamble: `\ufeff${COLUMNS.join(',')}\n`,
 
   encode(lines: Line[]): string {
-    const records = lines.map((line) => (line.type === 'row' ? rowCells(line) : [`#${line.type}`, canonical(line), ...COLUMNS.slice(2).map(() => '')]));
-    return stringify(records, { quoted_match: /[\r\n]/ });
+    return stringify(lines.map((line) => (line.type === 'row' ? rowCells(line) : otherCells(line))), { quoted_match: /[\r\n]/ });
   },
 
   /** `text` without its line feed: all physical lines of one record. */
@@ -29,7 +28,7 @@ export const csv = {
     const cells = parse(text);
     if (cells.length !== COLUMNS.length) throw new Fault(`a record has ${cells.length} cells instead of ${COLUMNS.length}`);
     const line = cells[0]?.startsWith('#') ? otherLine(cells) : rowLine(cells);
-    if (csv.encode([line]) !== `${text}\n`) throw new Fault(`${line.type === 'row' ? `row ${line.row.position}` : `a line of type ${line.type}`} is not in canonical form`);
+    if (csv.encode([line]) !== `${text}\n`) throw new Fault(`${nameOf(line)} is not in canonical form`);
     return line;
   },
 
@@ -65,6 +64,8 @@ function rowLine(cells: string[]): Line {
     } as SealedAuditItem,
   });
 }
+
+const otherCells = (line: Line): string[] => [`#${line.type}`, canonical(line), ...COLUMNS.slice(2).map(() => '')];
 
 function otherLine([name, text]: string[]): Line {
   const line = checkForm(parseJson(text));

@@ -84,23 +84,25 @@ export class ExportVerifier {
     const before = this.current?.statement;
     const complete = this.header?.complete === true;
     const name = `checkpoint ${statement.number}`;
+    const hash = statementHash(statement);
     if (before?.number === statement.number) {
-      throw new Fault(this.current?.hash === statementHash(statement) ? `${name} is doubled` : `the chain is forked: there are two checkpoints ${statement.number}`);
+      throw new Fault(this.current?.hash === hash ? `${name} is doubled` : `the chain is forked: there are two checkpoints ${statement.number}`);
     }
     if (before && statement.number < before.number) throw new Fault(`${name} is moved: it comes after checkpoint ${before.number}`);
     const expected = complete ? (before?.number ?? 0) + 1 : statement.number;
     if (statement.number !== expected) throw new Fault(`checkpoint ${expected} is missing: ${name} comes in its place`);
-    if (statement.number < 1 || statement.count < 1 || statement.count !== statement.last - statement.first + 1) throw new Fault(`${name} contradicts itself`);
-    const follows = statement.number === (before?.number ?? 0) + 1;
-    const [first, previous] = [(before?.last ?? 0) + 1, this.current?.hash ?? NO_HASH];
-    if (follows ? statement.first !== first : statement.first < first) throw new Fault(`${name} starts at position ${statement.first}, which does not follow ${first - 1}`);
-    if (follows && statement.previous !== previous) throw new Fault(`the chain is forked: ${name} does not follow the checkpoint before it`);
+    const { number, first, last, count, previous } = statement;
+    if (number < 1 || count < 1 || count !== last - first + 1) throw new Fault(`${name} contradicts itself`);
+    const follows = number === (before?.number ?? 0) + 1;
+    const start = (before?.last ?? 0) + 1;
+    if (follows ? first !== start : first < start) throw new Fault(`${name} starts at position ${first}, which does not follow ${start - 1}`);
+    if (follows && previous !== (this.current?.hash ?? NO_HASH)) throw new Fault(`the chain is forked: ${name} does not follow the checkpoint before it`);
     this.requireSignature(line, name);
-    if (complete ? rows !== statement.count && rows !== 0 : rows < 1 || rows > statement.count) {
-      throw new Fault(`${name} is said to have ${rows} rows here, and sealed ${statement.count}`);
+    if (complete ? rows !== count && rows !== 0 : rows < 1 || rows > count) {
+      throw new Fault(`${name} is said to have ${rows} rows here, and sealed ${count}`);
     }
     if (complete && rows === 0) this.skip(statement);
-    this.current = { ...line, hash: statementHash(statement), seen: 0, tree: new MerkleBuilder() };
+    this.current = { ...line, hash, seen: 0, tree: new MerkleBuilder() };
     this.checkpoints++;
   }
 
@@ -118,13 +120,14 @@ export class ExportVerifier {
     const { first, last, count, root, number } = checkpoint.statement;
     if (position === this.position) throw new Fault(`row ${position} is doubled`);
     if (position < this.position) throw new Fault(`row ${position} is moved: it comes after row ${this.position}`);
-    const next = this.header?.complete ? this.position + 1 : Math.max(this.position + 1, first);
+    const complete = this.header?.complete === true;
+    const next = this.position + 1;
     if (checkpoint.seen === checkpoint.rows) throw new Fault(`row ${position} is one too many for checkpoint ${number}`);
-    if (this.header?.complete && position !== next) throw new Fault(`row ${next} is missing or moved: row ${position} comes in its place`);
-    if (position < first || position > last) throw new Fault(`row ${position} does not belong to checkpoint ${number}, which sealed ${first} to ${last}`);
+    if (complete && position !== next) throw new Fault(`row ${next} is missing or moved: row ${position} comes in its place`);
+    if (position < first || position > last) throw new Fault(`row ${position} is not of checkpoint ${number}, which sealed ${first} to ${last}`);
     const hash = leafHash(canonical(row));
     if (hash.toString('hex') !== leaf) throw new Fault(`row ${position} was changed: it does not give its leaf hash`);
-    if (this.header?.complete) {
+    if (complete) {
       if (proof) throw new Fault(`row ${position} has a proof, which a complete export does not have`);
       checkpoint.tree.add(hash);
     } else {
@@ -135,18 +138,18 @@ export class ExportVerifier {
     checkpoint.seen++;
     this.rows++;
     this.position = position;
-    if (row.action === AUDIT_RETENTION) this.declared = Math.max(this.declared, Number((row.detail as { lastCheckpoint?: unknown } | null)?.lastCheckpoint) || 0);
+    if (row.action === AUDIT_RETENTION) this.declared = Math.max(this.declared, lastDropped(row.detail));
   }
 
   private leave(): void {
     if (!this.current) return;
     const { rows, seen, tree, statement } = this.current;
     const { number, first, last, root } = statement;
-    if (seen < rows) {
-      throw new Fault(this.header?.complete ? `row ${this.position + 1} is missing` : `a row of checkpoint ${number} is missing after row ${this.position}: ${rows} were exported, ${seen} are here`);
-    }
-    if (this.header?.complete && rows > 0 && tree.root().toString('hex') !== root) {
-      throw new Fault(`row ${first} or one after it, up to ${last}, was changed together with its leaf hash: they do not give the root of checkpoint ${number}`);
+    const complete = this.header?.complete === true;
+    if (seen < rows && complete) throw new Fault(`row ${this.position + 1} is missing`);
+    if (seen < rows) throw new Fault(`a row of checkpoint ${number} is missing after row ${this.position}: ${rows} were exported, ${seen} are here`);
+    if (complete && rows > 0 && tree.root().toString('hex') !== root) {
+      throw new Fault(`a row from ${first} to ${last} was changed together with its leaf hash: they do not give the root of checkpoint ${number}`);
     }
   }
 
@@ -154,26 +157,32 @@ export class ExportVerifier {
     this.leave();
     this.requireSignature(line, 'the end of the export');
     const { statement } = line;
-    const here = this.current ? { number: this.current.statement.number, last: this.current.statement.last, hash: this.current.hash } : { number: 0, last: 0, hash: NO_HASH };
-    if (this.header?.complete ? canonical(here) !== canonical(statement.head) : here.number > statement.head.number) {
-      throw new Fault(`the export is cut after position ${this.position}: when it was made the log had checkpoint ${statement.head.number}, up to position ${statement.head.last}`);
+    const { head } = statement;
+    const { number, last } = this.current?.statement ?? { number: 0, last: 0 };
+    const here = { number, last, hash: this.current?.hash ?? NO_HASH };
+    if (this.header?.complete ? canonical(here) !== canonical(head) : number > head.number) {
+      throw new Fault(`the export is cut after position ${this.position}: the log went up to position ${head.last}, checkpoint ${head.number}`);
     }
     if (statement.exportId !== this.header?.exportId) throw new Fault('the end belongs to another export');
     if (statement.rows !== this.rows) throw new Fault(`rows are missing: ${statement.rows} were exported, ${this.rows} are here`);
     if (this.dropped && this.dropped.checkpoint > this.declared) {
       throw new Fault(`rows 1 to ${this.dropped.position} are missing, and no sealed record says that retention dropped them`);
     }
-    if (statement.digest !== digest) throw new Fault('something outside the rows was changed (header, keys, counts or a signature): the file does not give its signed digest');
+    if (statement.digest !== digest) {
+      throw new Fault('something outside the rows was changed (header, keys, counts or a signature): the file does not give its signed digest');
+    }
     this.end = line;
   }
 
   private requireSignature(signed: CheckpointLine | EndLine, name: string): void {
     const { keyId } = signed.statement;
     const key = this.trusted.get(keyId);
-    if (!key) throw new Fault(`${name} is signed with the key ${keyId}, for which nobody trusted vouches; if you trust it, name it with --public-key`);
+    if (!key) throw new Fault(`${name} is signed with the key ${keyId}, for which nobody trusted vouches: name it with --public-key if you trust it`);
     if (!isSignedBy(signed, key)) throw new Fault(`${name} was changed: its signature is not valid`);
   }
 }
+
+const lastDropped = (detail: unknown): number => Number((detail as { lastCheckpoint?: unknown } | null)?.lastCheckpoint) || 0;
 
 function readKey({ id, publicKey }: AuditKey): KeyObject {
   let key: KeyObject;

@@ -104,6 +104,11 @@ export function checkForm(line: unknown): Line {
   return line as Line;
 }
 
+export function nameOf(line: Line): string {
+  if (line.type === 'row') return `row ${line.row.position}`;
+  return line.type === 'checkpoint' ? `checkpoint ${line.statement.number}` : `the ${line.type} of the export`;
+}
+
 function explain(error?: ErrorObject): string {
   const place = error?.instancePath.slice(1).replaceAll('/', '.') || 'it';
   if (error?.keyword === 'const') {

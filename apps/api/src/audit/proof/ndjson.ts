@@ -1,5 +1,5 @@
 import { canonical } from './canonical';
-import { checkForm, Fault, type Line } from './lines';
+import { checkForm, Fault, type Line, nameOf } from './lines';
 
 /** A line of an NDJSON export is the canonical JSON of what it says; a row's value is, byte for byte, what was sealed. */
 export const ndjson = {
@@ -18,7 +18,7 @@ export const ndjson = {
       throw new Fault('a line is not JSON');
     }
     const line = checkForm(value);
-    if (canonical(line) !== text) throw new Fault(`${line.type === 'row' ? `row ${line.row.position}` : `a line of type ${line.type}`} is not in canonical form`);
+    if (canonical(line) !== text) throw new Fault(`${nameOf(line)} is not in canonical form`);
     return line;
   },
 };

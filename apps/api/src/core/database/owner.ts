@@ -36,7 +36,8 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
     const unusable = await probe(config.DATABASE_URL);
     if (!unusable) return AS_APP_ROLE;
     log.warn(
-      `The server works as the user of DATABASE_URL, not as the role ${APP_ROLE}: ${refused ?? unusable}. Triggers alone keep the audit log from being changed. ` +
+      `The server works as the user of DATABASE_URL, not as the role ${APP_ROLE}: ${refused ?? unusable}. ` +
+        'Triggers alone keep the audit log from being changed. ' +
         `To mend it, let a superuser run: CREATE ROLE ${APP_ROLE} NOLOGIN; GRANT ${APP_ROLE} TO <that user> WITH ADMIN OPTION; and start again.`,
     );
     return undefined;
@@ -48,7 +49,7 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
 /** Waits for a database that is not up yet. */
 async function connect(url: string): Promise<DataSource> {
   for (let tries = 1; ; tries++) {
-    const owner = new DataSource({ type: 'postgres', url, migrations: MIGRATIONS, synchronize: false, poolSize: 3, poolErrorHandler: () => undefined });
+    const owner = new DataSource({ type: 'postgres', url, migrations: MIGRATIONS, poolSize: 3, poolErrorHandler: () => undefined });
     try {
       return await owner.initialize();
     } catch (error) {

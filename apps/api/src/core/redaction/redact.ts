@@ -9,10 +9,20 @@ const SECRET_WORDS = new Set(['pwd', 'otp', 'totp', 'bearer', 'pin']);
 const HARMLESS_ENDINGS = new Set(['id', 'ids', 'at', 'name', 'count']);
 
 /** What looks like one of our credentials (client key, personal or other token, JWT), a bearer header or a private key. */
-const CREDENTIAL =
-  /\bsk_[a-z0-9]+_[\w-]{16,}|\bgw[a-z]+_[\w-]{16,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\bBearer\s+[\w.~+/=-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/gi;
+const CREDENTIAL = new RegExp(
+  [
+    /\bsk_[a-z0-9]+_[\w-]{16,}/,
+    /\bgw[a-z]+_[\w-]{16,}/,
+    /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/,
+    /\bBearer\s+[\w.~+/=-]+/,
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'gi',
+);
 
-/** Answers a copy as JSON has it, without secrets: those under a name that says so, and those that look like one, at any depth. */
+/** Answers a copy as JSON has it, without secrets at any depth: those under a name that says so, and those that look like one. */
 export function redact(value: unknown): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return value.toString();
