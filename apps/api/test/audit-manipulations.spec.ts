@@ -280,7 +280,7 @@ describe('10,000 manipulations of an export', () => {
       }
     }
     expect(unnoticed).toEqual([]);
-  });
+  }, 120_000);
 
   it.each<[string, (lines: Line[], at: number) => void, string]>([
     ['changed', (lines, at) => void ((lines[at] as RowLine).row.action = 'x'), 'row 6 was changed'],
