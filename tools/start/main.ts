@@ -22,6 +22,7 @@ async function main(launcher: Launcher): Promise<void> {
   await buildAll(launcher);
 
   const env: NodeJS.ProcessEnv = { ...process.env, PORT: `${port}`, ARTIFACTS_DIR: join(folder, 'artifacts') };
+  env['AUDIT_KEY_FILE'] ||= join(folder, 'audit-key.pem');
   await startServers(launcher, folder, env);
   env['JWT_SECRET'] ||= keep(folder, 'jwt-secret', () => randomBytes(48).toString('base64url')).value;
   const email = (env['ADMIN_EMAIL'] ||= 'admin@example.com');

@@ -23,7 +23,7 @@ export class TestEnvironment {
     readonly url: string,
     readonly redisUrl: string,
     readonly databaseUrl: string,
-    private readonly artifacts: string,
+    readonly artifacts: string,
     public token: string,
   ) {}
 
@@ -40,7 +40,8 @@ export class TestEnvironment {
     const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
     const config = loadConfig({
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
-      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0', ...settings,
+      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0',
+      AUDIT_KEY_FILE: join(artifacts, 'audit-key.pem'), AUDIT_SEAL_MS: '50', ...settings,
       ...(await reroute?.({ databaseUrl, redisUrl })),
     });
     const app = await createServer(config, false);

@@ -6,6 +6,11 @@ export class Config {
   @Matches(/^postgres(ql)?:\/\/.+/, { message: 'DATABASE_URL must be a postgresql:// address' })
   DATABASE_URL: string;
 
+  /** The owner of the tables, for migrations and grants, when DATABASE_URL is a plain login; else DATABASE_URL does both. */
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\/.+/, { message: 'DATABASE_OWNER_URL must be a postgresql:// address' })
+  DATABASE_OWNER_URL?: string;
+
   @Matches(/^rediss?:\/\/.+/, { message: 'REDIS_URL must be a redis:// address (or set REDIS_HOST and REDIS_PORT)' })
   REDIS_URL: string;
 
@@ -42,6 +47,16 @@ export class Config {
   /** Milliseconds between two rounds of the sweeper. */
   @Type(() => Number) @IsInt() @Min(50) SWEEP_MS = 1_000;
 
+  /** The Ed25519 key that seals the audit log: PKCS#8 PEM, or base64 of it. Without it AUDIT_KEY_FILE is used, and made if it is missing. */
+  @IsOptional() @IsString() AUDIT_SIGNING_KEY?: string;
+  @IsString() AUDIT_KEY_FILE = '.gwanje/audit-key.pem';
+  /** The key used before, so that it can vouch for a new one. */
+  @IsOptional() @IsString() AUDIT_PREVIOUS_KEY_FILE?: string;
+  /** Milliseconds between two rounds of the sealer. */
+  @Type(() => Number) @IsInt() @Min(10) AUDIT_SEAL_MS = 1_000;
+  /** Sealed audit rows older than this are dropped; 0 keeps them all. */
+  @Type(() => Number) @IsInt() @Min(0) AUDIT_RETENTION_DAYS = 0;
+
   @IsString()
   ARTIFACTS_DIR = '.gwanje/artifacts';
 
@@ -58,7 +73,9 @@ export class Config {
 
 /** Reads and checks the settings; throws one Error that names everything that is wrong. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  const known = Object.keys(new Config()).concat('DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD');
+  const known = Object.keys(new Config()).concat(
+    'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
+  );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));
   if (!given['REDIS_URL'] && env['REDIS_HOST']) {
     given['REDIS_URL'] = `redis://${env['REDIS_HOST']}:${env['REDIS_PORT'] ?? '6379'}`;
