@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { Sealer } from '../src/audit/sealer';
 import { Foundation1700000000001 } from '../src/core/database/migrations/0001-foundation';
 import { Rights1700000000002 } from '../src/core/database/migrations/0002-rights';
+import { MIGRATIONS } from '../src/core/database/owner';
 import { startAudit } from './support/audit';
 
 const SUPERUSER = process.env['TEST_DATABASE_URL'] ?? '';
@@ -54,7 +55,7 @@ describe('the database of the audit log', () => {
       const [row] = await server
         .get(DataSource)
         .query<{ role: string; migrations: number }[]>('SELECT current_user AS role, (SELECT count(*) FROM migrations)::int AS migrations');
-      expect(row).toEqual({ role: 'gwanje_app', migrations: 3 });
+      expect(row).toEqual({ role: 'gwanje_app', migrations: MIGRATIONS.length });
     }
     await Promise.all(started.map((server) => server.close()));
   });
