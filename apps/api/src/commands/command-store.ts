@@ -2,7 +2,8 @@ import { ACTIONS, type CommandState, END_STATES, EMERGENCY_PRIORITY, IN_FLIGHT_S
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import type { Person } from '../core/access/access';
+import { AuditService } from '../audit/audit.service';
+import { type Person, SYSTEM } from '../core/access/access';
 
 /** A row that this transaction has locked. */
 export interface LockedCommand {
@@ -49,7 +50,10 @@ const RETRY_CAP_SECONDS = 300;
  */
 @Injectable()
 export class CommandStore {
-  constructor(@InjectDataSource() private readonly database: DataSource) {}
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly audit: AuditService,
+  ) {}
 
   transaction<T>(work: (transaction: EntityManager) => Promise<T>): Promise<T> {
     return this.database.transaction(work);
@@ -180,14 +184,14 @@ export class CommandStore {
 
   /** Ends what nobody started before `expiresAt`. Returns the ids, at most `limit`. */
   expire(limit: number): Promise<LockedCommand[]> {
-    return this.sweep(`status IN ('pending', 'dispatched') AND expires_at <= now()`, limit, async (command, transaction) => {
+    return this.sweep('commands.expire', `status IN ('pending', 'dispatched') AND expires_at <= now()`, limit, async (command, transaction) => {
       await this.move(command, 'expired', { error_message: 'expiresAt passed before it started' }, {}, transaction);
     });
   }
 
   /** The server's own, provisional verdict on what has not answered by its deadline. */
   timeOut(limit: number): Promise<LockedCommand[]> {
-    return this.sweep(`status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
+    return this.sweep('commands.time_out', `status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
       await this.move(command, 'timed_out', { error_message: 'no word from the agent by the deadline' }, { from: command.status }, transaction);
       await this.retryIfDue(command, false, transaction);
     });
@@ -233,7 +237,7 @@ export class CommandStore {
   /** Cancels what waits for a client that was removed. */
   cancelOrphans(limit: number): Promise<LockedCommand[]> {
     const removed = `client_id IN (SELECT id FROM clients WHERE deleted_at > now() - interval '1 day')`;
-    return this.sweep(`status IN ('pending', 'dispatched') AND ${removed}`, limit, async (command, transaction) => {
+    return this.sweep('commands.cancel', `status IN ('pending', 'dispatched') AND ${removed}`, limit, async (command, transaction) => {
       const reason = 'the client was removed';
       await this.move(command, 'cancelled', { error_message: reason }, { reason }, transaction);
     });
@@ -267,7 +271,9 @@ export class CommandStore {
     );
   }
 
+  /** What Gwanje does by itself is recorded as what people do. */
   private async sweep(
+    action: string,
     where: string,
     limit: number,
     act: (command: LockedCommand, transaction: EntityManager) => Promise<void>,
@@ -278,7 +284,11 @@ export class CommandStore {
          FROM commands WHERE ${where} LIMIT $1 FOR UPDATE SKIP LOCKED`,
         [limit],
       );
-      for (const row of rows) await act(row, transaction);
+      for (const row of rows) {
+        await act(row, transaction);
+        const { id, clientId } = row;
+        await this.audit.record({ by: SYSTEM, action, target: { type: 'command', id }, clientId, outcome: 'done' }, transaction);
+      }
       return rows;
     });
   }
