@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import request from 'supertest';
-import { loadConfig } from '../../src/core/config/config';
+import { type Config, loadConfig } from '../../src/core/config/config';
 import { createServer } from '../../src/server';
 import { FakeAgent } from './fake-agent';
 
@@ -26,7 +27,7 @@ export class TestEnvironment {
     public token: string,
   ) {}
 
-  static async create(settings: Record<string, string> = {}): Promise<TestEnvironment> {
+  static async create(settings: Record<string, string> = {}, logTo?: (config: Config) => LoggerService): Promise<TestEnvironment> {
     const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
     const redisUrl = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
     const name = `test_${randomUUID().replaceAll('-', '')}`;
@@ -37,7 +38,7 @@ export class TestEnvironment {
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
       ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0', ...settings,
     });
-    const app = await createServer(config, false);
+    const app = await createServer(config, logTo?.(config) ?? false);
     await app.listen(0, '127.0.0.1');
     const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
     const { body } = await request(url).post('/api/auth/login').send(ADMIN).expect(200);

@@ -4,6 +4,7 @@ import { Config } from '../config/config';
 import { Foundation1700000000001 } from './migrations/0001-foundation';
 import { Rights1700000000002 } from './migrations/0002-rights';
 import { Sessions1700000000004 } from './migrations/0004-sessions';
+import { SecondFactor1700000000005 } from './migrations/0005-second-factor';
 
 @Module({
   imports: [
@@ -12,7 +13,7 @@ import { Sessions1700000000004 } from './migrations/0004-sessions';
       useFactory: (config: Config) => ({
         type: 'postgres' as const,
         url: config.DATABASE_URL,
-        migrations: [Foundation1700000000001, Rights1700000000002, Sessions1700000000004],
+        migrations: [Foundation1700000000001, Rights1700000000002, Sessions1700000000004, SecondFactor1700000000005],
         migrationsRun: true,
         synchronize: false,
         autoLoadEntities: true,
