@@ -8,10 +8,14 @@ import { PersonalTokens } from '../core/access/access';
 import { AccountsService } from './accounts.service';
 import { AuthController } from './auth.controller';
 import { Cipher } from '../core/crypto/cipher';
+import { ExternalIdentities } from './external-identities';
 import { FirstAdmin } from './first-admin';
 import { JwtStrategy, TOKEN } from './jwt.strategy';
 import { LoginGuard } from './login-guard';
 import { OneTimeCodes } from './one-time-codes';
+import { OpenIdController } from './openid.controller';
+import { OpenIdFlows } from './openid-flows';
+import { OpenIdProvider } from './openid-provider';
 import { PasswordsService } from './passwords.service';
 import { PeopleService } from './people.service';
 import { PersonalTokensService } from './personal-tokens.service';
@@ -35,10 +39,10 @@ import { UserEntity } from './user.entity';
       }),
     }),
   ],
-  controllers: [AuthController, SecondFactorController],
+  controllers: [AuthController, SecondFactorController, OpenIdController],
   providers: [
     AccountsService, SessionsService, PeopleService, PasswordsService, PersonalTokensService, LoginGuard, StreamWarden, JwtStrategy, FirstAdmin,
-    Cipher, OneTimeCodes, SecondFactorService,
+    Cipher, OneTimeCodes, SecondFactorService, OpenIdProvider, OpenIdFlows, ExternalIdentities,
     { provide: PersonalTokens, useExisting: PersonalTokensService },
   ],
   exports: [SessionsService, PeopleService, PasswordsService, SecondFactorService, StreamWarden, TypeOrmModule],

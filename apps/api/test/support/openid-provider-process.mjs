@@ -1,0 +1,30 @@
+/**
+ * A real OpenID provider for the journeys, in a process of its own: `node openid-provider-process.mjs [port]`, spoken to over IPC. It tells its
+ * issuer, serves once it knows the redirect addresses, and takes accounts as they come; anybody logs in with any password.
+ */
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+
+const accounts = new Map();
+const server = createServer();
+server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
+  process.send({ issuer: `http://127.0.0.1:${server.address().port}` });
+});
+
+process.on('message', ({ id, client, account }) => {
+  if (client) serve(client);
+  if (account) accounts.set(account.sub, account);
+  process.send({ done: id });
+});
+process.on('disconnect', () => process.exit(0));
+
+function serve(client) {
+  const provider = new Provider(`http://127.0.0.1:${server.address().port}`, {
+    clients: [{ ...client, token_endpoint_auth_method: 'client_secret_post' }],
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
+    cookies: { keys: ['journeys only'] },
+    pkce: { required: () => true },
+    findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, ...accounts.get(sub) }) }),
+  });
+  server.on('request', provider.callback());
+}
