@@ -1,4 +1,4 @@
-import { Controller, Get, Headers, Logger, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Logger, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Anonymous, Caller, Public } from '../core/access/access';
 import { Config } from '../core/config/config';
@@ -40,15 +40,13 @@ export class OpenIdController {
 
   /** The provider redirects here; goes on to the console with a refresh cookie, or to `/login?error=<code>`. */
   @Get('openid/callback')
-  async callback(
-    @Caller() caller: Anonymous, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Headers('user-agent') userAgent?: string,
-  ): Promise<void> {
+  async callback(@Caller() caller: Anonymous, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.redirect(reply, async () => {
       const query = request.url.slice(request.url.indexOf('?') + 1 || request.url.length);
       const flow = this.flows.take(new URLSearchParams(query).get('state') ?? undefined, request, reply);
       if (!flow) throw new SignInRefused('openid_expired');
       const userId = await this.identities.signIn(await this.provider.identify(query, flow), caller);
-      const { refresh } = await this.sessions.open(userId, caller, userAgent, { how: 'openid', secondFactor: false });
+      const { refresh } = await this.sessions.open(userId, caller, request.headers['user-agent'], { how: 'openid', secondFactor: false });
       refreshCookie.set(reply, refresh);
       return flow.returnTo;
     });
@@ -60,6 +58,6 @@ export class OpenIdController {
       if (!(error instanceof SignInRefused)) this.log.error(error);
       return `/login?error=${error instanceof SignInRefused ? error.code : 'openid_failed'}`;
     });
-    void reply.header('Cache-Control', 'no-store').redirect(address);
+    void reply.header('Cache-Control', 'no-store').redirect(address, 302);
   }
 }

@@ -111,9 +111,9 @@ export class Holdings {
     }
   }
 
-  /** What the caller holds now, no more than their session or token carries; somebody disabled since the request began gives nothing. */
+  /** What the caller holds now, no more than their session or token carries; somebody disabled, or without a demanded second factor, since the request began gives nothing. */
   private async ofGiver(giver: Person, transaction: EntityManager): Promise<Holding> {
-    if (!(await this.people.byId(giver.id, transaction))) return NOTHING;
+    if (!(await this.people.byId(giver.id, transaction))?.secondFactor.satisfied) return NOTHING;
     const { permissions, everywhere, grants } = await this.ofUser(giver.id, transaction);
     return {
       permissions: permissions.filter((permission) => giver.permissions.includes(permission)),

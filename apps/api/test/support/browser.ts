@@ -28,7 +28,7 @@ export class Browser {
   /** Where an address redirects to. */
   async redirect(url: string): Promise<string> {
     const response = await this.open(url);
-    const location = response.headers.get('location');
+    const location = redirectOf(response);
     if (location === null) throw new Error(`${url} answers ${response.status}: ${await response.text()}`);
     return new URL(location, url).href;
   }
@@ -38,7 +38,7 @@ export class Browser {
     let response = await this.open(url);
     let here = url;
     for (let step = 0; step < 20; step++) {
-      const location = response.headers.get('location');
+      const location = redirectOf(response);
       if (location !== null) {
         here = new URL(location, here).href;
         if (new URL(here).pathname === '/api/auth/openid/callback') return here;
@@ -54,4 +54,9 @@ export class Browser {
     }
     throw new Error(`The provider does not come to an end: ${here}`);
   }
+}
+
+/** As browsers see it: an address with another status leads nowhere. */
+function redirectOf(response: Response): string | null {
+  return [302, 303].includes(response.status) ? response.headers.get('location') : null;
 }
