@@ -293,6 +293,22 @@ describe('sign-in by OpenID Connect', () => {
     }
   });
 
+  it('refuses what the provider did not sign', async () => {
+    const forger = await OpenIdTestProvider.start();
+    const here = await TestEnvironment.create(forger.settings);
+    try {
+      await forger.serve(here.url, true);
+      await forger.account({ sub: 'forged', email: 'forged@corp.example', email_verified: true });
+      const browser = new Browser();
+      const callback = await browser.authorize(`${here.url}/api/auth/openid/start`, 'forged');
+      expect(await browser.redirect(callback)).toBe(`${here.url}/login?error=openid_invalid`);
+      expect(await here.sql(`SELECT 1 FROM users WHERE email = 'forged@corp.example'`)).toHaveLength(0);
+    } finally {
+      await here.destroy();
+      await forger.stop();
+    }
+  });
+
   it('is not there without settings', async () => {
     const here = await TestEnvironment.create();
     try {

@@ -34,8 +34,9 @@ export class OpenIdTestProvider {
     return { OIDC_ISSUER: this.issuer, OIDC_CLIENT_ID: CLIENT.client_id, OIDC_CLIENT_SECRET: CLIENT.client_secret };
   }
 
-  serve(serverUrl: string): Promise<void> {
-    return this.tell({ client: { ...CLIENT, redirect_uris: [`${serverUrl}/api/auth/openid/callback`] } });
+  /** `forged`: it signs with another key than the one that it shows. */
+  serve(serverUrl: string, forged = false): Promise<void> {
+    return this.tell({ forged, client: { ...CLIENT, redirect_uris: [`${serverUrl}/api/auth/openid/callback`] } });
   }
 
   /** Adds the account, or changes it. */
