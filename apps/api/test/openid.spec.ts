@@ -4,10 +4,10 @@ import request from 'supertest';
 import { loadConfig } from '../src/core/config/config';
 import { Cipher } from '../src/core/crypto/cipher';
 import { Log } from '../src/core/logging/log';
-import { Browser } from './support/browser';
 import { EventReader } from './support/event-reader';
 import { eventually, TestEnvironment } from './support/environment';
 import { OpenIdTestProvider } from './support/openid-provider';
+import { SignInBrowser } from './support/sign-in-browser';
 
 const PASSWORD = 'violet kettle drum';
 const ROLE_MAP = { ops: 'operator', watchers: 'viewer', chiefs: 'admin', ghosts: 'no such role', constructor: 'auditor' };
@@ -39,18 +39,18 @@ describe('sign-in by OpenID Connect', () => {
   const account = (sub: string, groups: string[] = [], more: object = {}): Promise<void> =>
     provider.account({ sub, email: `${sub}@corp.example`, email_verified: true, name: `${sub} Kim`, groups, ...more });
   /** The whole way, to the address in the console. */
-  const signIn = async (sub: string, browser = new Browser(), returnTo?: string): Promise<string> => {
+  const signIn = async (sub: string, browser = new SignInBrowser(), returnTo?: string): Promise<string> => {
     const to = await browser.redirect(await browser.authorize(start(returnTo), sub));
     return to.replace(env.url, '');
   };
-  const tokenOf = async (browser: Browser): Promise<string> => {
+  const tokenOf = async (browser: SignInBrowser): Promise<string> => {
     const refresh = `gwanje_refresh=${browser.cookies(env.url).get('gwanje_refresh')}`;
     const { body } = await request(env.url).post('/api/auth/refresh').set('Cookie', refresh).expect(200);
     return (body as { accessToken: string }).accessToken;
   };
   const me = async (token: string): Promise<Me> => (await request(env.url).get('/api/auth/me').set('Authorization', `Bearer ${token}`).expect(200)).body as Me;
   const signedIn = async (sub: string): Promise<Me & { token: string }> => {
-    const browser = new Browser();
+    const browser = new SignInBrowser();
     expect(await signIn(sub, browser)).toBe('/');
     const token = await tokenOf(browser);
     return { ...(await me(token)), token };
@@ -66,7 +66,7 @@ describe('sign-in by OpenID Connect', () => {
 
   it('signs somebody in with PKCE, state and nonce, and comes back to the page they wanted', async () => {
     await account('first', ['ops', 'unknown']);
-    const browser = new Browser();
+    const browser = new SignInBrowser();
     const away = new URL(await browser.redirect(start('/commands?status=failed')));
     expect(away.origin).toBe(provider.issuer);
     expect(Object.fromEntries(away.searchParams)).toMatchObject({
@@ -122,7 +122,7 @@ describe('sign-in by OpenID Connect', () => {
 
   it('keeps several tabs apart, and takes the answer to each once', async () => {
     await account('tabs', ['ops']);
-    const browser = new Browser();
+    const browser = new SignInBrowser();
     const a = await browser.authorize(start('/a'), 'tabs');
     const b = await browser.authorize(start('/b'), 'tabs');
     expect(await browser.redirect(a)).toBe(`${env.url}/a`);
@@ -135,15 +135,15 @@ describe('sign-in by OpenID Connect', () => {
   it('refuses an answer that was replayed, belongs to another browser, or does not fit state, nonce or PKCE', async () => {
     await account('mallory', ['ops']);
     const cipher = env.app.get(Cipher, { strict: false });
-    const begin = async (): Promise<{ browser: Browser; callback: string; state: string; cookie: string; flow: Record<string, unknown> }> => {
-      const browser = new Browser();
+    const begin = async (): Promise<{ browser: SignInBrowser; callback: string; state: string; cookie: string; flow: Record<string, unknown> }> => {
+      const browser = new SignInBrowser();
       const callback = await browser.authorize(start(), 'mallory');
       const state = new URL(callback).searchParams.get('state') ?? '';
       const cookie = browser.cookies(env.url).get(`gwanje_openid_${state}`) ?? '';
       const opened = cipher.open(Buffer.from(cookie, 'base64url'), `openid-flow:${state}`) ?? '{}';
       return { browser, callback, state, cookie, flow: JSON.parse(opened) as Record<string, unknown> };
     };
-    const end = async (browser: Browser, callback: string): Promise<string> => {
+    const end = async (browser: SignInBrowser, callback: string): Promise<string> => {
       const to = await browser.redirect(callback);
       expect(browser.cookies(env.url).has('gwanje_refresh')).toBe(false);
       return to.replace(env.url, '');
@@ -162,7 +162,7 @@ describe('sign-in by OpenID Connect', () => {
     expect(await resealed({ startedAt: Date.now() - 601_000 })).toBe('/login?error=openid_expired');
 
     const stolen = await begin();
-    expect(await end(new Browser(), stolen.callback)).toBe('/login?error=openid_expired');
+    expect(await end(new SignInBrowser(), stolen.callback)).toBe('/login?error=openid_expired');
     const own = await begin();
     const swapped = new URL(stolen.callback);
     swapped.searchParams.set('state', own.state);
@@ -170,15 +170,15 @@ describe('sign-in by OpenID Connect', () => {
 
     const used = await begin();
     expect(await used.browser.redirect(used.callback)).toBe(`${env.url}/`);
-    const replay = new Browser();
+    const replay = new SignInBrowser();
     replay.cookies(env.url).set(`gwanje_openid_${used.state}`, used.cookie);
     expect(await end(replay, used.callback)).toBe('/login?error=openid_invalid');
 
-    const forged = new Browser();
+    const forged = new SignInBrowser();
     forged.cookies(env.url).set('gwanje_openid_forged', Buffer.from('{"state":"forged"}').toString('base64url'));
     expect(await end(forged, `${env.url}/api/auth/openid/callback?code=x&state=forged`)).toBe('/login?error=openid_expired');
     for (const query of ['', '?', '?code=x', '?state=', '?state=%00', '?state=__proto__&code=x', '?error=access_denied', '?code=%E0%A4%A']) {
-      expect(await end(new Browser(), `${env.url}/api/auth/openid/callback${query}`)).toBe('/login?error=openid_expired');
+      expect(await end(new SignInBrowser(), `${env.url}/api/auth/openid/callback${query}`)).toBe('/login?error=openid_expired');
     }
     const denied = await begin();
     const refusal = new URL(denied.callback);
@@ -232,7 +232,7 @@ describe('sign-in by OpenID Connect', () => {
   it.each([
     '//evil.example', '/\\evil.example', '\\\\evil.example', 'https://evil.example', '/\t/evil.example', '/ /evil.example', 'javascript:alert(1)', '', 'evil.example', '/a\r\nSet-Cookie: x=y', '/%00\u0000',
   ])('does not redirect to %j', async (returnTo) => {
-    const response = await new Browser().open(start(returnTo));
+    const response = await new SignInBrowser().open(start(returnTo));
     expect(response.status).toBe(400);
     expect((await response.json()) as object).toMatchObject({ errors: [{ path: 'returnTo' }] });
   });
@@ -242,7 +242,7 @@ describe('sign-in by OpenID Connect', () => {
     await account('careful');
     const first = await signedIn('careful');
     await request(env.url).put(`/api/users/${first.id}/roles`).set('Authorization', `Bearer ${env.token}`).send({ roles: ['vault'] }).expect(200);
-    const browser = new Browser();
+    const browser = new SignInBrowser();
     await signIn('careful', browser);
     const token = await tokenOf(browser);
     const as = (bearer: string, path: string, body: object = {}): request.Test => request(env.url).post(`/api/auth/second-factor${path}`).set('Authorization', `Bearer ${bearer}`).send(body);
@@ -260,7 +260,7 @@ describe('sign-in by OpenID Connect', () => {
 
   it('lets two first sign-ins at the same moment make one account', async () => {
     await account('twin', ['ops']);
-    const [a, b] = [new Browser(), new Browser()];
+    const [a, b] = [new SignInBrowser(), new SignInBrowser()];
     const callbacks = [await a.authorize(start(), 'twin'), await b.authorize(start(), 'twin')];
     const ends = await Promise.all([a.redirect(callbacks[0] ?? ''), b.redirect(callbacks[1] ?? '')]);
     expect(ends).toEqual([`${env.url}/`, `${env.url}/`]);
@@ -273,14 +273,14 @@ describe('sign-in by OpenID Connect', () => {
     const here = await TestEnvironment.create(other.settings);
     try {
       const begin = `${here.url}/api/auth/openid/start`;
-      expect(await new Browser().redirect(begin)).toBe(`${here.url}/login?error=openid_unavailable`);
+      expect(await new SignInBrowser().redirect(begin)).toBe(`${here.url}/login?error=openid_unavailable`);
       const back = await OpenIdTestProvider.start(new URL(other.issuer).port);
       try {
         await back.serve(here.url);
         await back.account({ sub: 'late', email: 'late@corp.example', email_verified: true });
-        const browser = new Browser();
+        const browser = new SignInBrowser();
         expect(await browser.redirect(await browser.authorize(begin, 'late'))).toBe(`${here.url}/`);
-        const cut = new Browser();
+        const cut = new SignInBrowser();
         const callback = await cut.authorize(begin, 'late');
         await back.stop();
         expect(await cut.redirect(callback)).toBe(`${here.url}/login?error=openid_unavailable`);
@@ -299,7 +299,7 @@ describe('sign-in by OpenID Connect', () => {
     try {
       await forger.serve(here.url, true);
       await forger.account({ sub: 'forged', email: 'forged@corp.example', email_verified: true });
-      const browser = new Browser();
+      const browser = new SignInBrowser();
       const callback = await browser.authorize(`${here.url}/api/auth/openid/start`, 'forged');
       expect(await browser.redirect(callback)).toBe(`${here.url}/login?error=openid_invalid`);
       expect(await here.sql(`SELECT 1 FROM users WHERE email = 'forged@corp.example'`)).toHaveLength(0);
@@ -314,7 +314,7 @@ describe('sign-in by OpenID Connect', () => {
     try {
       expect((await request(here.url).get('/api/auth/methods').expect(200)).body).toEqual({ password: true, openId: null });
       await request(here.url).get('/api/auth/openid/start').expect(404);
-      expect(await new Browser().redirect(`${here.url}/api/auth/openid/callback?code=x&state=y`)).toBe(`${here.url}/login?error=openid_expired`);
+      expect(await new SignInBrowser().redirect(`${here.url}/api/auth/openid/callback?code=x&state=y`)).toBe(`${here.url}/login?error=openid_expired`);
     } finally {
       await here.destroy();
     }
@@ -322,12 +322,12 @@ describe('sign-in by OpenID Connect', () => {
 
   it('leaves no code, cookie or secret in log and audit record', async () => {
     await account('canary', ['ops']);
-    const browser = new Browser();
+    const browser = new SignInBrowser();
     const callback = new URL(await browser.authorize(start(), 'canary'));
     const [code, state] = [callback.searchParams.get('code') ?? '', callback.searchParams.get('state') ?? ''];
     const cookie = browser.cookies(env.url).get(`gwanje_openid_${state}`) ?? '';
     await browser.redirect(callback.href);
-    const replay = new Browser();
+    const replay = new SignInBrowser();
     replay.cookies(env.url).set(`gwanje_openid_${state}`, cookie);
     await replay.redirect(callback.href);
     const written = log.join('') + JSON.stringify(await env.sql('SELECT * FROM audit_log'));

@@ -1,5 +1,5 @@
 /** As much of a browser as a sign-in needs: cookies of each origin, redirects one by one, and the provider's two forms. */
-export class Browser {
+export class SignInBrowser {
   private readonly jars = new Map<string, Map<string, string>>();
 
   cookies(url: string): Map<string, string> {
