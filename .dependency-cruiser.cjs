@@ -11,6 +11,33 @@ module.exports = {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'contracts-import-nothing', severity: 'error', from: { path: '^libs/contracts' }, to: { pathNot: '^libs/contracts' } },
     { name: 'agent-imports-contracts-only', severity: 'error', from: { path: '^apps/agent' }, to: { path: '^(apps/(api|admin)|tools)/' } },
+    { name: 'admin-imports-contracts-only', severity: 'error', from: { path: '^apps/admin' }, to: { path: '^(apps/(api|agent)|tools)/' } },
+    {
+      name: 'admin-knows-no-server-packages',
+      comment: 'Types of the backend do not reach the console either; what travels is in libs/contracts and core/http/wire.ts',
+      severity: 'error',
+      from: { path: '^apps/admin' },
+      to: { path: 'node_modules/(@nestjs|fastify|@fastify|typeorm|bull|pg)/|^(node:)?(fs|path|crypto|http|os)$' },
+    },
+    {
+      name: 'features-stand-alone',
+      comment: 'What two features need belongs in core (services) or shared (dumb parts)',
+      severity: 'error',
+      from: { path: '^apps/admin/src/app/features/([^/]+)/' },
+      to: { path: '^apps/admin/src/app/features/', pathNot: '^apps/admin/src/app/features/$1/' },
+    },
+    {
+      name: 'core-and-shared-know-no-feature',
+      severity: 'error',
+      from: { path: '^apps/admin/src/app/(core|shared)/' },
+      to: { path: '^apps/admin/src/app/features/' },
+    },
+    {
+      name: 'core-knows-no-shared-part',
+      severity: 'error',
+      from: { path: '^apps/admin/src/app/core/' },
+      to: { path: '^apps/admin/src/app/shared/' },
+    },
     {
       name: 'only-the-public-face',
       comment: 'Outside a module, only its *.module.ts, *.service.ts and *.entity.ts may be imported',

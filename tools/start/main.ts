@@ -9,8 +9,11 @@ import { runDemo, startKnownAgent } from './demo';
 import { keep, ROOT, takeDataFolder } from './folder';
 import { howToGoOn } from './guide';
 import { Launcher, Stopped } from './launcher';
+import { watchConsole, watchServer } from './watch';
 
-/** `npm start`: everything that the server needs, the server, one agent and a first command. */
+const WATCH = process.argv.includes('--watch');
+
+/** `npm start`: everything that the server needs, the server, one agent and a first command; `npm run dev` watches the sources too. */
 async function main(launcher: Launcher): Promise<void> {
   const say = (line: string): void => launcher.say(line);
   const port = readPort();
@@ -19,6 +22,7 @@ async function main(launcher: Launcher): Promise<void> {
   await buildAll(launcher);
 
   const env: NodeJS.ProcessEnv = { ...process.env, PORT: `${port}`, ARTIFACTS_DIR: join(folder, 'artifacts') };
+  env['AUDIT_KEY_FILE'] ||= join(folder, 'audit-key.pem');
   await startServers(launcher, folder, env);
   env['JWT_SECRET'] ||= keep(folder, 'jwt-secret', () => randomBytes(48).toString('base64url')).value;
   const email = (env['ADMIN_EMAIL'] ||= 'admin@example.com');
@@ -28,7 +32,8 @@ async function main(launcher: Launcher): Promise<void> {
   const password = (env['ADMIN_PASSWORD'] ||= generated?.value ?? '');
 
   say('Server: starting');
-  await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), env);
+  if (WATCH) await watchServer(launcher, env);
+  else await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), env);
   const api = new Api(`http://127.0.0.1:${port}`, launcher.signal);
   await waitUntilReady(api, launcher);
   say(`Server: ready at ${api.url}`);
@@ -41,6 +46,7 @@ async function main(launcher: Launcher): Promise<void> {
     say('The password of the administrator has been changed since: going on without the demonstration.');
     await startKnownAgent(launcher, api.url, folder);
   }
+  if (WATCH) await watchConsole(launcher, env);
   say(howToGoOn({ url: api.url, email, passwordFile: generated ? join(folder, 'admin-password') : null }));
 }
 

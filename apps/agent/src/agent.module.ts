@@ -1,8 +1,13 @@
 import { Module } from '@nestjs/common';
 import { AgentConfig, readConfig } from './config';
+import { CollectLogsHandler } from './handlers/collect-logs.handler';
+import { EmergencyShutdownHandler } from './handlers/emergency-shutdown.handler';
+import { FileGetHandler } from './handlers/file-get.handler';
+import { FilePutHandler } from './handlers/file-put.handler';
 import { HandlerRegistry } from './handlers/handler-registry';
 import { NoopHandler } from './handlers/noop.handler';
 import { PrintHandler } from './handlers/print.handler';
+import { RestartServiceHandler } from './handlers/restart-service.handler';
 import { ScreenshotHandler } from './handlers/screenshot.handler';
 import { ShellHandler } from './handlers/shell.handler';
 import { SystemInfoHandler } from './handlers/system-info.handler';
@@ -14,10 +19,15 @@ import { PayloadCheck } from './runner/payload-check';
 import { ResultPoster } from './runner/result-poster';
 import { Runner } from './runner/runner';
 
-function registry(): HandlerRegistry {
+function registry(policy: Policy): HandlerRegistry {
   return new HandlerRegistry([
+    new CollectLogsHandler(policy),
+    new EmergencyShutdownHandler(),
+    new FileGetHandler(),
+    new FilePutHandler(),
     new NoopHandler(),
     new PrintHandler(),
+    new RestartServiceHandler(),
     new ScreenshotHandler(),
     new ShellHandler(),
     new SystemInfoHandler(),
@@ -28,8 +38,12 @@ function registry(): HandlerRegistry {
 @Module({
   providers: [
     { provide: AgentConfig, useFactory: () => readConfig(process.env) },
-    { provide: Policy, useFactory: (config: AgentConfig) => Policy.load(config.policyFile), inject: [AgentConfig] },
-    { provide: HandlerRegistry, useFactory: registry },
+    {
+      provide: Policy,
+      useFactory: (config: AgentConfig) => Policy.load(config.policyFile, config.dataDir),
+      inject: [AgentConfig],
+    },
+    { provide: HandlerRegistry, useFactory: registry, inject: [Policy] },
     ApiClient,
     EventStreamLink,
     Journal,

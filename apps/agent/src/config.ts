@@ -8,6 +8,8 @@ export class AgentConfig {
   dataDir: string;
   policyFile?: string;
   concurrency: number;
+  /** Milliseconds without a byte after which the stream counts as dead. */
+  silenceMs: number;
 }
 
 /** All problems are told in one message, so that an installer needs one look instead of one restart a variable. */
@@ -17,10 +19,14 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   if (!isHttpUrl(serverUrl)) problems.push('SERVER_URL must be an http(s) address, such as https://gwanje.example');
   const clientKey = (env.CLIENT_KEY ?? '').trim();
   if (!/^sk_[^\s_]+_\S+$/.test(clientKey)) problems.push('CLIENT_KEY must look like sk_<client>_<secret>');
-  const concurrency = Number(env.AGENT_CONCURRENCY || 4);
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 256) {
-    problems.push('AGENT_CONCURRENCY must be a whole number from 1 to 256');
-  }
+  const whole = (name: string, preset: number, least: number, most: number): number => {
+    const value = Number(env[name] || preset);
+    const fits = Number.isInteger(value) && value >= least && value <= most;
+    if (!fits) problems.push(`${name} must be a whole number from ${least} to ${most}`);
+    return value;
+  };
+  const concurrency = whole('AGENT_CONCURRENCY', 4, 1, 256);
+  const silenceMs = whole('AGENT_SILENCE_MS', 40_000, 1_000, 600_000);
   if (problems.length > 0) throw new Error(`the agent cannot start: ${problems.join('; ')}`);
   return {
     serverUrl,
@@ -28,6 +34,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
     dataDir: resolve(env.AGENT_DATA_DIR || join(homedir(), '.gwanje-agent')),
     policyFile: env.AGENT_POLICY ? resolve(env.AGENT_POLICY) : undefined,
     concurrency,
+    silenceMs,
   };
 }
 

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AgentModule } from './agent.module';
 import { readConfig } from './config';
+import { lockFolder } from './journal/folder-lock';
 import { Journal } from './journal/journal';
 import { EventStreamLink } from './link/event-stream';
 import { AgentLog } from './log';
@@ -13,7 +14,9 @@ async function main(): Promise<void> {
   const log = new AgentLog();
   try {
     // Before Nest, which would tell a wrong setting twice and with a stack.
-    Policy.load(readConfig(process.env).policyFile);
+    const config = readConfig(process.env);
+    Policy.load(config.policyFile, config.dataDir);
+    await lockFolder(config.dataDir);
     const app = await NestFactory.createApplicationContext(AgentModule, { logger: log, abortOnError: false });
     const link = app.get(EventStreamLink);
     const runner = app.get(Runner);

@@ -5,6 +5,13 @@ export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
   await sleep(ms, undefined, signal ? { signal } : {});
 }
 
+/** Resolves with the work, or without it when the time is over. */
+export async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  const tooLong = wait(ms, done.signal).catch(() => undefined);
+  await Promise.race([work, tooLong]).finally(() => done.abort());
+}
+
 /** Jitter spreads a fleet that lost its server at the same moment. */
 export function backoffMs(failures: number, firstMs = 200, capMs = 10_000): number {
   const ceiling = Math.min(capMs, firstMs * 2 ** Math.min(failures, 20));

@@ -1,15 +1,13 @@
 import cookie from '@fastify/cookie';
-import fastifyStatic from '@fastify/static';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
 import { inspectBody } from './core/http/body-hygiene';
+import { serveConsole } from './core/http/console';
 import { logRequests } from './core/http/request-log';
 import { DtoPipe } from './core/http/validation';
 
@@ -45,7 +43,7 @@ export async function createServer(config: Config, logger: LoggerService | false
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false });
   await app.register(cookie);
-  if (existsSync(config.CONSOLE_DIR)) await app.register(fastifyStatic, { root: resolve(config.CONSOLE_DIR), wildcard: false });
+  await serveConsole(app, config.CONSOLE_DIR);
   app.useGlobalPipes(new DtoPipe());
   const document = new DocumentBuilder().setTitle('Gwanje').setVersion('0.1.0').addBearerAuth().build();
   SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, document), { jsonDocumentUrl: 'api/docs/openapi.json' });

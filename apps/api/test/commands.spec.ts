@@ -95,6 +95,59 @@ describe('the route of one command', () => {
     expect(body).toMatchObject({ status: 'pending', attempt: 2 });
   });
 
+  it('tells an agent to kill what runs until it has said how it ended, also after a break', async () => {
+    const client = await env.client('to-kill');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await agent.post(`/api/commands/${id}/start`, {});
+    agent.disconnect();
+    await eventually(async () => expect((await env.get('/api/clients/to-kill')).body).toMatchObject({ status: 'offline' }));
+    expect((await env.post(`/api/commands/${id}/cancel`).expect(200)).body).toMatchObject({ status: 'running' });
+    await env.post(`/api/commands/${id}/cancel`).expect(200);
+    const back = await env.connect(client);
+    await eventually(() => expect(back.cancelled).toEqual([id]));
+    await back.post(`/api/commands/${id}/result`, { success: false, outcome: 'cancelled' });
+    await env.reaches(id, 'cancelled');
+    const { body } = await env.get(`/api/commands/${id}/logs`).expect(200);
+    const events = (body as { items: { eventType: string }[] }).items.map((item) => item.eventType);
+    expect(events).toEqual(['created', 'dispatched', 'running', 'cancel_requested', 'cancelled']);
+  });
+
+  it('does not try again what the machine refuses, and records the refusal', async () => {
+    const client = await env.client('strict');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id, { maxAttempts: 3 });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await agent.post(`/api/commands/${id}/result`, { success: false, outcome: 'refused', error: 'the policy does not allow it' });
+    expect(await env.reaches(id, 'failed')).toMatchObject({ attempt: 1, errorMessage: 'the policy does not allow it' });
+    expect(await env.sql(`SELECT actor_type FROM audit_log WHERE target_id = $1 AND outcome = 'refused'`, [id])).toEqual([{ actor_type: 'agent' }]);
+  });
+
+  it('keeps secret parameters from people and gives them to the agent', async () => {
+    const client = await env.client('secret');
+    const payload = { path: '/tmp/x', content: 'CANARY-content' };
+    const { body } = await env.post('/api/commands', { clientId: client.id, action: 'file_put', payload }).expect(201);
+    expect(body).toMatchObject({ payload: { path: '/tmp/x', content: '[redacted]' } });
+    const answers = await Promise.all(['', '?clientId=secret'].map((query) => env.get(`/api/commands${query}`).expect(200)));
+    answers.push(await env.get('/api/clients/secret/queue').expect(200));
+    for (const answer of answers) expect(answer.text).not.toContain('CANARY');
+    const agent = await env.connect(client);
+    await eventually(() => expect(agent.received[0]?.payload).toEqual(payload));
+  });
+
+  it('takes an artifact that is sent twice for one', async () => {
+    const client = await env.client('twice');
+    const id = await env.command(client.id);
+    const send = (): request.Test =>
+      request(env.url).post(`/api/commands/${id}/artifacts`).set('Authorization', `Bearer ${client.clientKey}`)
+        .set('Content-Type', 'image/png').set('X-File-Name', 'a.png').send(Buffer.from('picture')).expect(201);
+    const [first, second] = [await send(), await send()];
+    expect(second.body).toEqual(first.body);
+    const { body } = await env.get(`/api/commands/${id}/artifacts`).expect(200);
+    expect((body as { items: object[] }).items).toHaveLength(1);
+  });
+
   it('gives the same command for the same Idempotency-Key, also to twenty callers at once', async () => {
     const client = await env.client('idempotent');
     const body = { clientId: client.id, action: 'noop', payload: { echo: 1 } };

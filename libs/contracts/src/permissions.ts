@@ -1,4 +1,4 @@
-import type { JsonSchema } from './actions';
+import type { JsonSchema } from './action-definition';
 
 /** What a person may be allowed to do. Roles are sets of these. */
 export const PERMISSIONS = [

@@ -10,10 +10,11 @@ export interface CommandFrame {
   timeoutMs: number;
 }
 
-/** `data` of `event: cancel`: do not start this attempt, or kill it and report `outcome: "cancelled"`. */
+/** `data` of `event: cancel`: do not start this attempt, or kill it and report the reason as its `outcome`; `cancelled` when none is given. */
 export interface CancelFrame {
   id: string;
   attempt: number;
+  reason?: 'cancelled' | 'timed_out';
 }
 
 /** Why a stream is closed, as `data` of `event: bye`. */
@@ -55,8 +56,9 @@ export interface OutputReport {
   progress?: { percent?: number; message?: string };
 }
 
-/** How an attempt ended when `success` alone does not say it. */
-export type SpecialOutcome = 'cancelled' | 'timed_out' | 'indeterminate';
+/** How an attempt ended when `success` alone does not say it. `refused`: the machine's own policy forbids it, now and the next time. */
+export const SPECIAL_OUTCOMES = ['cancelled', 'timed_out', 'indeterminate', 'refused'] as const;
+export type SpecialOutcome = (typeof SPECIAL_OUTCOMES)[number];
 
 /** Body of `POST /api/commands/:id/result`. */
 export interface ResultReport {

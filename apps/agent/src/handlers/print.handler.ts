@@ -2,6 +2,7 @@ import { wait } from '../waiting';
 import type { Handler, HandlerContext, HandlerResult } from './handler';
 import { literal, powerShell } from './power-shell';
 import { runProgram } from './run-program';
+import { askJobState, type JobState } from './spooler';
 
 export interface PrintPayload {
   filePath?: string;
@@ -11,7 +12,7 @@ export interface PrintPayload {
   options?: { duplex?: boolean };
 }
 
-const POLL_MS = 1_000;
+const POLL_MS = 500;
 const CANCEL_TIMEOUT_MS = 10_000;
 
 export function printCommand(platform: NodeJS.Platform, payload: PrintPayload): { file: string; args: string[] } {
@@ -35,9 +36,9 @@ export function requestId(stdout: string): string | undefined {
   return /request id is (\S+)/.exec(stdout)?.[1];
 }
 
-/** Whether the job stands in an answer of `lpstat`, whose lines start with the job's id. */
-export function lists(stdout: string, job: string): boolean {
-  return stdout.split('\n').some((line) => line.split(/\s/, 1)[0] === job);
+/** The number at the end of a request id, by which IPP knows the job. */
+export function jobNumber(requestId: string): number {
+  return Number(/-(\d+)$/.exec(requestId)?.[1]);
 }
 
 /** Owns handing one file to the spooler and following its job; it must never hand the same attempt over twice. */
@@ -62,20 +63,22 @@ export class PrintHandler implements Handler {
     const job = requestId(end.stdout);
     if (!job) return { success: true, data: { jobId: null, state: 'unknown', stdout: end.stdout } };
     context.progress({ message: `spooled as ${job}` });
-    return { success: true, data: { jobId: job, state: await this.follow(context, job) } };
+    const data = { jobId: job, state: await this.follow(context, job) };
+    if (data.state === 'completed' || data.state === 'unknown') return { success: true, data };
+    return { success: false, data, error: `the spooler says that ${job} was ${data.state}` };
   }
 
   /** The runner's timeout ends the polling; a job that nobody waits for any more must not print later. */
-  private async follow(context: HandlerContext, job: string): Promise<'completed' | 'unknown'> {
-    const env = { LC_ALL: 'C' };
+  private async follow(context: HandlerContext, job: string): Promise<JobState | 'unknown'> {
     try {
+      const server = (await runProgram(context, 'lpstat', ['-H'])).stdout.trim();
       for (;;) {
-        const open = await runProgram(context, 'lpstat', ['-W', 'not-completed', '-o'], { env });
-        if (open.exitCode === 0 && !lists(open.stdout, job)) break;
+        // A spooler that is away now may be back at the next look.
+        const state = await askJobState(server, jobNumber(job), context.signal).catch(() => undefined);
+        context.signal.throwIfAborted();
+        if (state) return state;
         await wait(POLL_MS, context.signal);
       }
-      const done = await runProgram(context, 'lpstat', ['-W', 'completed', '-o'], { env });
-      return lists(done.stdout, job) ? 'completed' : 'unknown';
     } catch (error) {
       if (context.signal.aborted) await this.cancelJob(context, job);
       throw error;

@@ -6,6 +6,8 @@ import type { HandlerContext } from './handler';
 export interface ProgramEnd {
   exitCode: number | null;
   signal: string | null;
+  /** Only when it was killed on behalf of the command: whether nothing of its process tree is left. */
+  killed?: boolean;
   /** The last 64 KiB. */
   stdout: string;
   stderr: string;
@@ -28,9 +30,9 @@ export async function runProgram(
 ): Promise<ProgramEnd> {
   context.signal.throwIfAborted();
   const child = spawnMarked(context.frame.id, file, args, options);
-  let killed: Promise<void> | undefined;
+  let killing: Promise<boolean> | undefined;
   const kill = (): void => {
-    killed ??= killTree(context.frame.id, child.pid);
+    killing ??= killTree(context.frame.id, child.pid);
   };
   context.signal.addEventListener('abort', kill, { once: true });
   const tails = { stdout: new Tail(), stderr: new Tail() };
@@ -50,10 +52,11 @@ export async function runProgram(
       child.once('error', reject);
       child.once('exit', (code, name) => resolve([code, name]));
     });
-    await killed;
+    const killed = await killing;
     // A service that the program left behind may hold its pipes open for ever.
     await Promise.race([reading, quiet(news, context.signal)]);
-    return { exitCode, signal, stdout: tails.stdout.text(), stderr: tails.stderr.text() };
+    const end = { exitCode, signal, stdout: tails.stdout.text(), stderr: tails.stderr.text() };
+    return killed === undefined ? end : { ...end, killed };
   } catch (error) {
     const place = options.cwd ? ` in ${options.cwd}` : '';
     throw new Error(`cannot start ${file}${place}: ${messageOf(error)}`);

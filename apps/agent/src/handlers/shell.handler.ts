@@ -14,7 +14,8 @@ export class ShellHandler implements Handler {
   async run(context: HandlerContext): Promise<HandlerResult> {
     const { program, args = [], cwd } = context.frame.payload as unknown as ShellPayload;
     const data = await runProgram(context, program, args, { cwd, live: true });
-    if (data.exitCode === 0) return { success: true, data };
+    // A program may answer its killing with exit code 0.
+    if (data.exitCode === 0 && data.killed === undefined) return { success: true, data };
     const how = data.signal ? `was ended by ${data.signal}` : `ended with exit code ${data.exitCode}`;
     return { success: false, data, error: `${program} ${how}` };
   }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AgentConfig } from '../config';
+import { lockFolder } from './folder-lock';
 import { Journal } from './journal';
 
 const frame = (attempt = 1): CommandFrame => ({
@@ -12,6 +13,15 @@ const frame = (attempt = 1): CommandFrame => ({
   priority: 5,
   attempt,
   timeoutMs: 1000,
+});
+
+describe('lockFolder', () => {
+  it('lets one agent have a folder', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gwanje-lock-'));
+    await lockFolder(folder);
+    await expect(lockFolder(`${folder}/.`, 0)).rejects.toThrow('another agent');
+    await lockFolder(join(folder, 'other'));
+  });
 });
 
 describe('Journal', () => {
@@ -24,7 +34,7 @@ describe('Journal', () => {
 
   beforeEach(() => {
     const dataDir = mkdtempSync(join(tmpdir(), 'gwanje-journal-'));
-    config = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', dataDir, concurrency: 1 };
+    config = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', dataDir, concurrency: 1, silenceMs: 1000 };
     journal = new Journal(config);
   });
   afterEach(async () => {

@@ -19,11 +19,14 @@ export interface Artifact {
 interface CallOptions {
   signal?: AbortSignal;
   headers?: Record<string, string>;
+  timeoutMs?: number;
   /** One try only: for the last words of an agent that stops. */
   once?: boolean;
 }
 
 const REQUEST_TIMEOUT_MS = 15_000;
+/** A line slower than this (256 KiB/s) is given up by an upload and tried again. */
+const SLOWEST_BYTES_PER_MS = 262;
 
 /** Owns the calls to the server, repeated until it answers; it must never decide what an answer means for a command. */
 @Injectable()
@@ -50,7 +53,9 @@ export class ApiClient {
 
   artifact(id: string, name: string, type: string, bytes: Buffer, signal?: AbortSignal): Promise<Answer<Artifact>> {
     const headers = { 'Content-Type': type, 'X-File-Name': encodeURIComponent(name) };
-    return this.repeat<Artifact>(`/api/commands/${encodeURIComponent(id)}/artifacts`, bytes, { signal, headers });
+    const timeoutMs = REQUEST_TIMEOUT_MS + Math.ceil(bytes.length / SLOWEST_BYTES_PER_MS);
+    const options = { signal, headers, timeoutMs };
+    return this.repeat<Artifact>(`/api/commands/${encodeURIComponent(id)}/artifacts`, bytes, options);
   }
 
   private json<T>(path: string, body: object, options: CallOptions): Promise<Answer<T>> {
@@ -73,7 +78,7 @@ export class ApiClient {
   }
 
   private async tryOnce<T>(path: string, body: string | Buffer, options: CallOptions): Promise<Answer<T>> {
-    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS);
     const response = await fetch(this.config.serverUrl + path, {
       method: 'POST',
       headers: { ...options.headers, Authorization: `Bearer ${this.config.clientKey}` },

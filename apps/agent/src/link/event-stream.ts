@@ -9,7 +9,6 @@ import { VERSION } from '../version';
 import { backoffMs, messageOf, wait } from '../waiting';
 import { ApiClient } from './api-client';
 
-const SILENCE_MS = 40_000;
 const REPLACED_WAIT_MS = 30_000;
 const BACKOFF_CAP_MS = 10_000;
 
@@ -60,10 +59,11 @@ export class EventStreamLink {
     this.runner.resume();
   }
 
-  /** A half-open connection never errors by itself: the server speaks every 15 s, so silence means that it is gone. */
+  /** A half-open connection never errors by itself: the server speaks at least every 15 s, so silence means that it is gone. */
   private async listen(signal: AbortSignal): Promise<void> {
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(new Error('no byte for 40 s')), SILENCE_MS);
+    const { silenceMs } = this.config;
+    const timer = setTimeout(() => silence.abort(new Error(`no byte for ${silenceMs} ms`)), silenceMs);
     try {
       const response = await fetch(`${this.config.serverUrl}/api/events/me`, {
         headers: { Authorization: `Bearer ${this.config.clientKey}`, Accept: 'text/event-stream' },

@@ -1,12 +1,16 @@
-import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { ACTIONS } from '@gwanje/contracts';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Policy } from './policy';
 
 describe('Policy', () => {
-  it('without a file allows every action but shell', () => {
+  it('without a file allows what only reads, and no more than a dry run of a shutdown', () => {
     const policy = Policy.load();
-    expect(policy.allowedActions()).toEqual(['noop', 'print', 'screenshot', 'system_info']);
+    const off = ['file_put', 'restart_service', 'shell'];
+    expect(policy.allowedActions()).toEqual(Object.keys(ACTIONS).filter((action) => !off.includes(action)));
+    expect(policy.refusal('emergency_shutdown', {})).toContain('dry run');
+    expect(policy.refusal('emergency_shutdown', { dryRun: true })).toBeUndefined();
     expect(policy.refusal('shell', { program: 'ls' })).toContain('shell');
     expect(policy.refusal('noop', {})).toBeUndefined();
   });
@@ -28,6 +32,27 @@ describe('Policy', () => {
     expect(policy.refusal('print', { filePath: join(folder, 'link') })).toContain('path');
     expect(policy.refusal('print', { file: `${folder}/../x` })).toContain('path');
     expect(policy.refusal('print', { filePath: `${folder}x` })).toContain('path');
+  });
+
+  it('keeps files that do not exist yet in its folders, and commands off its own', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gwanje-policy-'));
+    symlinkSync('/etc', join(folder, 'link'));
+    mkdirSync(join(folder, 'data'));
+    const file = join(folder, 'p.json');
+    writeFileSync(file, JSON.stringify({ paths: [folder] }));
+    const policy = Policy.load(file, join(folder, 'data'));
+    expect(policy.refusal('file_put', { path: join(folder, 'new/file') })).toBeUndefined();
+    expect(policy.refusal('file_put', { path: join(folder, 'link/new') })).toContain('path');
+    expect(policy.refusal('file_put', { path: file })).toContain('path');
+    expect(policy.refusal('collect_logs', { paths: [folder, join(folder, 'data/journal.mdb')] })).toContain('path');
+  });
+
+  it('restarts listed services and shuts down only where it says so', () => {
+    const policy = new Policy({ services: ['nginx'], emergencyShutdown: 'allow' });
+    expect(policy.refusal('restart_service', { service: 'nginx' })).toBeUndefined();
+    expect(policy.refusal('restart_service', { service: 'ssh' })).toContain('ssh');
+    expect(policy.refusal('emergency_shutdown', {})).toBeUndefined();
+    expect(new Policy({ emergencyShutdown: 'dry-run' }).refusal('emergency_shutdown', {})).toContain('dry run');
   });
 
   it('stops at a file that it does not understand', () => {

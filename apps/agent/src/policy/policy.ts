@@ -1,32 +1,48 @@
 import { ACTIONS } from '@gwanje/contracts';
 import { Ajv } from 'ajv';
-import { readFileSync, realpathSync } from 'node:fs';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { messageOf } from '../waiting';
+import { isInside, realPath } from './real-path';
 
 export interface PolicyRules {
   /** Absent: every action. */
   actions?: string[];
   /** Programs that `shell` may run, as written in the command. Absent: none, so shell is off. */
   programs?: string[];
-  /** Folders in which files of commands must lie. Absent: anywhere. */
+  /** Folders in which files of commands must lie. Absent: anywhere for reading, nowhere for writing. */
   paths?: string[];
+  /** Services that `restart_service` may restart, as written in the command. Absent: none, so it is off. */
+  services?: string[];
+  /** Absent or `dry-run`: only an `emergency_shutdown` that says `dryRun: true` is answered. */
+  emergencyShutdown?: 'dry-run' | 'allow';
 }
 
 const list = { type: 'array', items: { type: 'string', minLength: 1 } };
 const schema = {
   type: 'object',
   additionalProperties: false,
-  properties: { actions: list, programs: list, paths: list },
+  properties: {
+    actions: list,
+    programs: list,
+    paths: list,
+    services: list,
+    emergencyShutdown: { enum: ['dry-run', 'allow'] },
+  },
 };
 
 /** Owns this machine's last word on what it does; it must never let anything from the server change it. */
 export class Policy {
-  constructor(private readonly rules: PolicyRules) {}
+  /** `own` are the agent's own file and folder, which no command may touch. */
+  constructor(
+    private readonly rules: PolicyRules,
+    private readonly own: readonly string[] = [],
+  ) {}
 
   /** A policy that cannot be read stops the agent: running without it would allow more than its owner wrote. */
-  static load(file?: string): Policy {
-    if (!file) return new Policy({});
+  static load(file?: string, dataDir?: string): Policy {
+    const own = [file, dataDir].filter((path) => path !== undefined);
+    if (!file) return new Policy({}, own);
     let rules: unknown;
     try {
       rules = JSON.parse(readFileSync(file, 'utf8'));
@@ -35,7 +51,7 @@ export class Policy {
     }
     const ajv = new Ajv({ allErrors: true });
     if (!ajv.validate(schema, rules)) throw new Error(`the policy ${file} is wrong: ${ajv.errorsText()}`);
-    return new Policy(rules as PolicyRules);
+    return new Policy(rules as PolicyRules, own);
   }
 
   allowedActions(): string[] {
@@ -44,42 +60,52 @@ export class Policy {
 
   /** Why this command may not run here, or undefined. */
   refusal(action: string, payload: Record<string, unknown>): string | undefined {
-    if (!this.allowsAction(action)) return `this machine's policy does not allow the action ${action}`;
+    if (!this.allowsAction(action)) return forbidden('action', action);
+    return this.refusalOf(action, payload) ?? this.refusalOfPaths(payload);
+  }
+
+  /** Whether a command may use the file or folder that this path leads to. */
+  allowsPath(path: string): boolean {
+    const target = realPath(path);
+    if (this.own.some((own) => isInside(realPath(own), target))) return false;
+    return this.rules.paths?.some((folder) => isInside(realPath(folder), target)) ?? true;
+  }
+
+  private refusalOf(action: string, payload: Record<string, unknown>): string | undefined {
     if (action === 'shell') {
       const program = String(payload.program);
-      if (!this.rules.programs?.includes(program)) return `this machine's policy does not allow the program ${program}`;
+      if (!this.rules.programs?.includes(program)) return forbidden('program', program);
       // What a relative path means depends on cwd, which the command chooses: it could name any file.
       if (/[\\/]/.test(program) && !isAbsolute(program))
         return `the program ${program} must be a bare name or absolute`;
     }
-    for (const field of ['filePath', 'file', 'cwd']) {
-      const path = payload[field];
-      if (typeof path === 'string' && !this.allowsPath(path))
-        return `this machine's policy does not allow the path ${path}`;
+    if (action === 'restart_service') {
+      const service = String(payload.service);
+      if (!this.rules.services?.includes(service)) return forbidden('service', service);
+    }
+    if (action === 'emergency_shutdown' && !payload.dryRun && this.rules.emergencyShutdown !== 'allow') {
+      return `this machine's policy allows only a dry run of the action ${action}`;
+    }
+    return undefined;
+  }
+
+  private refusalOfPaths(payload: Record<string, unknown>): string | undefined {
+    const listed: unknown[] = Array.isArray(payload.paths) ? payload.paths : [];
+    for (const path of [payload.filePath, payload.file, payload.cwd, payload.path, ...listed]) {
+      if (typeof path === 'string' && !this.allowsPath(path)) return forbidden('path', path);
     }
     return undefined;
   }
 
   private allowsAction(action: string): boolean {
     if (action === 'shell' && !this.rules.programs?.length) return false;
+    if (action === 'restart_service' && !this.rules.services?.length) return false;
+    // To write anywhere is to run anything.
+    if (action === 'file_put' && !this.rules.paths?.length) return false;
     return !this.rules.actions || this.rules.actions.includes(action);
-  }
-
-  private allowsPath(path: string): boolean {
-    if (!this.rules.paths) return true;
-    const target = real(path);
-    return this.rules.paths.some((folder) => {
-      const way = relative(real(folder), target);
-      return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
-    });
   }
 }
 
-/** Symbolic links are followed, or one inside an allowed folder would lead out of it. */
-function real(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path);
-  }
+function forbidden(kind: string, name: string): string {
+  return `this machine's policy does not allow the ${kind} ${name}`;
 }

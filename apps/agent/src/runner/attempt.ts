@@ -33,19 +33,22 @@ export class Attempt {
   end(reason: EndReason): void {
     this.reason ??= reason;
     this.ending.abort();
-    if (reason !== 'cancelled' && reason !== 'timed_out') this.outputEnding.abort();
+    if (reason === 'superseded' || reason === 'dropped') this.outputEnding.abort();
   }
 
   /** Only after the server's yes to the start: the timeout counts from there. */
   async run(handler: Handler, idempotent: boolean): Promise<ResultReport> {
     const began = Date.now();
     const timer = setTimeout(() => this.end('timed_out'), Math.min(this.frame.timeoutMs, 2 ** 31 - 1));
-    const result = await this.handle(handler).finally(() => clearTimeout(timer));
+    // The end may have been asked for before the beginning.
+    const result = this.reason ? { success: false } : await this.handle(handler);
+    clearTimeout(timer);
     const report = { attempt: this.frame.attempt, ...result, durationMs: Date.now() - began };
-    return this.reason ? { ...report, success: false, ...this.verdict(this.reason, idempotent) } : report;
+    // What was done before the end could reach it is done, and must not be called cancelled.
+    return this.reason && !result.success ? { ...report, ...this.verdict(this.reason, idempotent) } : report;
   }
 
-  verdict(reason: EndReason, idempotent: boolean): Pick<ResultReport, 'error' | 'outcome'> {
+  private verdict(reason: EndReason, idempotent: boolean): Pick<ResultReport, 'error' | 'outcome'> {
     if (reason === 'timed_out') {
       return { outcome: 'timed_out', error: `not finished after ${this.frame.timeoutMs} ms: killed by the agent` };
     }

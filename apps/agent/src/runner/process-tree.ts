@@ -24,17 +24,18 @@ export function spawnMarked(commandId: string, file: string, args: string[], opt
   });
 }
 
-/** Resolves when nothing of the tree is left, or after the last SIGKILL had its time. */
-export async function killTree(commandId: string, pid?: number): Promise<void> {
+/** Resolves to true when nothing of the tree is left, to false when the last SIGKILL had its time and something is. */
+export async function killTree(commandId: string, pid?: number): Promise<boolean> {
   if (process.platform === 'win32') return killOnWindows(pid);
   signalAll('SIGTERM', commandId, pid);
-  if (await isGone(commandId, pid, TERM_GRACE_MS)) return;
+  if (await isGone(commandId, pid, TERM_GRACE_MS)) return true;
   const until = Date.now() + GIVE_UP_MS - TERM_GRACE_MS;
   // Repeated, because a process may fork between the look and the signal.
   while (Date.now() < until) {
     signalAll('SIGKILL', commandId, pid);
-    if (await isGone(commandId, pid, 200)) return;
+    if (await isGone(commandId, pid, 200)) return true;
   }
+  return false;
 }
 
 /** Linux only: elsewhere the environment of another process is not to be read. */
@@ -98,11 +99,11 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   }
 }
 
-function killOnWindows(pid?: number): Promise<void> {
-  if (!pid) return Promise.resolve();
+function killOnWindows(pid?: number): Promise<boolean> {
+  if (!pid) return Promise.resolve(false);
   return new Promise((resolve) => {
     const killer = spawn('taskkill', ['/T', '/F', '/PID', String(pid)], { stdio: 'ignore', windowsHide: true });
-    killer.once('error', () => resolve());
-    killer.once('exit', () => resolve());
+    killer.once('error', () => resolve(false));
+    killer.once('exit', (code) => resolve(code === 0));
   });
 }

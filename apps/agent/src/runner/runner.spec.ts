@@ -1,4 +1,5 @@
 import type { CommandFrame, ResultReport } from '@gwanje/contracts';
+import { Logger } from '@nestjs/common';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,12 +34,16 @@ describe('Runner', () => {
   let journal: Journal;
   let runner: Runner;
 
+  beforeAll(() => {
+    Logger.overrideLogger(false);
+  });
   beforeEach(() => {
     [runs, ends, results, startStatus] = [[], new Map(), new Map(), 200];
     const config = {
       serverUrl: 'http://x',
       clientKey: 'sk_a_b',
       concurrency: 1,
+      silenceMs: 1_000,
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
     };
     const api = new ApiClient(config);
@@ -65,7 +70,12 @@ describe('Runner', () => {
     const handlers = new HandlerRegistry([handler('noop'), handler('print')], ['noop', 'print']);
     runner = new Runner(config, journal, api, handlers, new PayloadCheck(new Policy({})), poster);
   });
-  afterEach(() => journal.close());
+  afterEach(async () => {
+    const stopped = runner.stop();
+    for (const end of ends.values()) end({ success: true });
+    await stopped;
+    await journal.close();
+  });
 
   const ran = (): string[] => runs.map(({ frame: { id, attempt } }) => `${id}/${attempt}`);
 
@@ -144,4 +154,33 @@ describe('Runner', () => {
     await until(() => expect(ran()).toEqual(['n/1']));
     await until(() => expect(results.get('p')).toMatchObject({ success: false, outcome: 'indeterminate' }));
   });
+
+  it('lets an attempt that a crash left behind give way to the next one', async () => {
+    await runner.accept(frame('busy'));
+    await journal.received(frame('n'));
+    await journal.started(frame('n'));
+    await runner.recover();
+    runner.resume();
+    await runner.accept(frame('n', { attempt: 2 }));
+    ends.get('busy')?.({ success: true });
+    await until(() => expect(ran()).toEqual(['busy/1', 'n/2']));
+  });
+
+  it('calls done what was done before a cancel could reach it', async () => {
+    await runner.accept(frame('a'));
+    await until(() => expect(ran()).toEqual(['a/1']));
+    ends.get('a')?.({ success: true, data: 'done' });
+    await runner.cancel({ id: 'a', attempt: 1 });
+    await until(() => expect(results.get('a')).toMatchObject({ success: true, data: 'done' }));
+    expect(results.get('a')?.outcome).toBeUndefined();
+  });
+
+  it('leaves what may run twice to the next start, and kills the rest and says so', async () => {
+    await runner.accept(frame('p', { action: 'print', payload: { file: '/x' } }));
+    await runner.accept(frame('n', { priority: 10 }));
+    await until(() => expect(ran()).toEqual(['p/1', 'n/1']));
+    await runner.stop();
+    expect(results.get('p')).toMatchObject({ success: false, outcome: 'indeterminate' });
+    expect(journal.inFlight()).toEqual([{ id: 'n', attempt: 1, state: 'started' }]);
+  }, 20_000);
 });

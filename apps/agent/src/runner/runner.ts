@@ -4,7 +4,7 @@ import { AgentConfig } from '../config';
 import { HandlerRegistry } from '../handlers/handler-registry';
 import { Journal } from '../journal/journal';
 import { ApiClient } from '../link/api-client';
-import { messageOf, wait } from '../waiting';
+import { atMost, messageOf } from '../waiting';
 import { Attempt } from './attempt';
 import { PayloadCheck } from './payload-check';
 import { killTree } from './process-tree';
@@ -12,6 +12,7 @@ import { CommandQueue } from './queue';
 import { ResultPoster } from './result-poster';
 
 const STOP_GRACE_MS = 5_000;
+const STOP_OUTPUT_MS = 3_000;
 
 /** Owns the life of each command on this machine; it must never run an attempt twice or before the server's yes. */
 @Injectable()
@@ -22,7 +23,7 @@ export class Runner {
   /** Events about one command are handled one after another. */
   private readonly turns = new Map<string, Promise<void>>();
   /** Finished commands whose last output is still on its way: their result must not overtake it. */
-  private readonly closing = new Set<string>();
+  private readonly closing = new Map<string, Promise<void>>();
   private stopping = false;
 
   constructor(
@@ -63,6 +64,7 @@ export class Runner {
       if (this.stopping) return;
       const running = this.active.get(frame.id);
       if (running && running.frame.attempt < frame.attempt) await this.end(running, 'superseded');
+      else if (!running) await this.forgetOlder(frame);
       if (!(await this.journal.received(frame))) return;
       this.log.log(`${frame.id} ${frame.action}: received, attempt ${frame.attempt}`);
       this.queue.remove(frame.id);
@@ -71,19 +73,19 @@ export class Runner {
     });
   }
 
-  cancel({ id, attempt }: CancelFrame): Promise<void> {
+  cancel({ id, attempt, reason = 'cancelled' }: CancelFrame): Promise<void> {
     return this.inTurn(id, async () => {
       const entry = this.journal.get(id);
       if (entry?.frame.attempt !== attempt || entry.state === 'finished') return;
-      this.log.log(`${id} ${entry.frame.action}: cancel`);
+      this.log.log(`${id} ${entry.frame.action}: to be ended, ${reason}`);
       const running = this.active.get(id);
-      if (running) return running.end('cancelled');
+      if (running) return running.end(reason);
       this.queue.remove(id);
       await this.finish(entry.frame, {
         attempt,
         success: false,
-        outcome: 'cancelled',
-        error: 'cancelled before it started',
+        outcome: reason,
+        error: `${reason.replace('_', ' ')} before it started`,
       });
     });
   }
@@ -102,13 +104,14 @@ export class Runner {
     await Promise.all(drops);
   }
 
-  /** What can finish soon may finish; the rest is killed, and said so. */
+  /** What can finish soon may finish; the rest is killed, and said so, or left to the next start if it may run again. */
   async stop(): Promise<void> {
     this.stopping = true;
-    const over = Promise.all([...this.active.values()].map((attempt) => attempt.over));
-    await Promise.race([over, wait(STOP_GRACE_MS)]);
+    await atMost(STOP_GRACE_MS, Promise.all([...this.active.values()].map((attempt) => attempt.over)));
     await Promise.all([...this.active.values()].map((attempt) => this.end(attempt, 'stopping')));
     await Promise.all(this.turns.values());
+    // The server takes no output after the result.
+    await atMost(STOP_OUTPUT_MS, Promise.all(this.closing.values()));
     await this.poster.stop();
   }
 
@@ -132,12 +135,14 @@ export class Runner {
     const wrong = this.check.refusal(frame.action, frame.payload);
     const handler = this.handlers.get(frame.action);
     if (wrong || !handler) {
-      return this.finish(frame, { attempt: frame.attempt, success: false, error: wrong ?? 'no handler' });
+      return this.finish(frame, { attempt: frame.attempt, success: false, outcome: 'refused', error: wrong ?? 'no handler' });
     }
     if (!(await this.mayStart(attempt))) return;
-    await this.journal.started(frame);
+    if (!(await this.journal.started(frame))) return;
     const report = await attempt.run(handler, isIdempotent(frame));
     if (attempt.reason === 'superseded' || attempt.reason === 'dropped') return this.journal.remove(frame);
+    // Its entry stays `started`, and the next start of the agent runs it again.
+    if (attempt.reason === 'stopping' && !report.success && isIdempotent(frame)) return;
     await this.finish(frame, report, attempt);
   }
 
@@ -167,12 +172,15 @@ export class Runner {
   /** The outcome is durable before the last output is sent, so a crash in between loses no result. */
   private async finish(frame: CommandFrame, result: ResultReport, attempt?: Attempt): Promise<void> {
     if (!(await this.journal.finished(frame, result))) return;
-    this.closing.add(frame.id);
-    const output = attempt?.output.close() ?? Promise.resolve();
-    void output.then(() => {
-      this.closing.delete(frame.id);
-      return this.poster.post(frame, result);
-    });
+    const output = (attempt?.output.close() ?? Promise.resolve()).finally(() => this.closing.delete(frame.id));
+    this.closing.set(frame.id, output);
+    void output.then(() => this.poster.post(frame, result));
+  }
+
+  /** An attempt that a crash left behind and that waits for its repeat gives way to the next one. */
+  private async forgetOlder({ id, attempt }: CommandFrame): Promise<void> {
+    const entry = this.journal.get(id);
+    if (entry?.state === 'started' && entry.frame.attempt < attempt) await this.journal.remove(entry.frame);
   }
 
   private async end(attempt: Attempt, reason: 'superseded' | 'dropped' | 'stopping'): Promise<void> {

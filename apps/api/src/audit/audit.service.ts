@@ -1,18 +1,25 @@
-import { Injectable } from '@nestjs/common';
+import type { AuditOutcome } from '@gwanje/contracts';
+import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
+import { hash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { Actor, Refusal, RefusalRecorder } from '../core/access/access';
+import { redact, redactText } from '../core/redaction/redact';
+import { AuditUnavailable } from './audit.errors';
+
+/** Of each of before, after and detail. */
+const MAX_JSON_BYTES = 64 << 10;
 
 export interface AuditEntry {
   by: Actor;
   /** Dotted: `commands.create`, `commands.result`. */
   action: string;
-  target: { type: string; id: string | null };
-  outcome: 'done' | 'refused';
+  target: { type: string; id: string | null; name?: string };
+  outcome: AuditOutcome;
   /** The client that it is about, for readers who may see some clients only. */
   clientId?: string;
-  /** The target as it was and as it is, for a change. */
+  /** The target as it was and as it is, for a change. Secrets are redacted here and need not be by the caller. */
   before?: object;
   after?: object;
   detail?: Record<string, unknown>;
@@ -21,22 +28,51 @@ export interface AuditEntry {
 /** The only writer of the append-only record. A change passes its own transaction, so that neither stands alone. */
 @Injectable()
 export class AuditService implements RefusalRecorder {
+  private readonly log = new Logger('Audit');
+
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
+  /** Throws AuditUnavailable when the row cannot be written; the transaction of the caller then fails with it. */
   async record(entry: AuditEntry, transaction: EntityManager = this.database.manager): Promise<void> {
     const { by, action, target, outcome, clientId, before, after, detail } = entry;
-    await transaction.query(
-      `INSERT INTO audit_log (id, actor_type, actor_id, actor_token_id, address, action, target_type, target_id, client_id, outcome, before, after, detail, request_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-      [
-        uuid(), by.type, by.id, by.type === 'user' ? (by.tokenId ?? null) : null, by.origin?.address ?? null, action, target.type, target.id,
-        clientId ?? null, outcome, before ? JSON.stringify(before) : null, after ? JSON.stringify(after) : null, JSON.stringify(detail ?? {}),
-        by.origin?.requestId ?? null,
-      ],
-    );
+    const values = [
+      uuid(), by.type, by.id, nameOf(by), by.type === 'user' ? (by.tokenId ?? null) : null, by.origin?.address ?? null, action, target.type,
+      text(target.id), text(target.name), clientId ?? null, outcome, json(before), json(after), json(detail ?? {}), text(by.origin?.requestId),
+    ];
+    try {
+      await transaction.query(
+        `INSERT INTO audit_log (id, actor_type, actor_id, actor_name, actor_token_id, address, action, target_type, target_id, target_name, client_id,
+           outcome, before, after, detail, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+        values,
+      );
+    } catch (error) {
+      this.log.error(`${action} was not recorded, and so not done: ${(error as Error).message}`);
+      throw new AuditUnavailable();
+    }
   }
 
   refused(refusal: Refusal): Promise<void> {
     return this.record({ ...refusal, outcome: 'refused' });
   }
 }
+
+/** Kept with the row: names change, and the record says who it was then. */
+function nameOf(by: Actor): string | null {
+  if (by.type === 'user') return by.email;
+  return by.type === 'agent' ? by.name : null;
+}
+
+const text = (value: string | null | undefined): string | null => (value ? storable(redactText(value)) : (value ?? null));
+
+/** A value without measure would make every reader of the log hold it in memory: its beginning and its hash stand for it. */
+function json(value: object | undefined): string | null {
+  if (!value) return null;
+  const whole = JSON.stringify(redact(value), (_key, inner: unknown) => (typeof inner === 'string' ? storable(inner) : inner));
+  const bytes = Buffer.byteLength(whole);
+  if (bytes <= MAX_JSON_BYTES) return whole;
+  return JSON.stringify({ truncated: true, bytes, sha256: hash('sha256', whole, 'hex'), start: storable(whole.slice(0, 1_000)) });
+}
+
+/** PostgreSQL stores neither NUL nor lone surrogates, and what somebody tried is recorded even so. */
+const storable = (value: string): string => Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString();

@@ -20,6 +20,8 @@ interface Connection {
   stream: EventStream;
   /** Attempts written on this stream; a repeated wake-up does not write them again. */
   sent: Map<string, number>;
+  /** The same for cancels. */
+  cancelled: Map<string, number>;
 }
 
 /** Holds the agents' streams of this process and keeps their presence. Knows connections, and no business. */
@@ -44,8 +46,8 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
       const connection = this.connections.get(clientId);
       if (connection) void this.closeRevoked([[clientId, connection]]).catch((error: Error) => this.log.warn(`revocation: ${error.message}`));
     });
-    bus.on('cancel', ({ clientId, id, attempt }) => {
-      this.connections.get(clientId)?.stream.send('cancel', { id, attempt } satisfies CancelFrame);
+    bus.on('cancel', ({ clientId, ...frame }) => {
+      this.connections.get(clientId)?.stream.send('cancel', frame satisfies CancelFrame);
     });
   }
 
@@ -63,7 +65,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
 
   /** Takes a new stream; the newest of a client wins. */
   async attach(clientId: string, keyId: string, stream: EventStream): Promise<void> {
-    const connection: Connection = { id: uuid(), keyId, stream, sent: new Map() };
+    const connection: Connection = { id: uuid(), keyId, stream, sent: new Map(), cancelled: new Map() };
     const older = this.connections.get(clientId);
     if (older) this.close(clientId, older, 'replaced');
     this.connections.set(clientId, connection);
@@ -84,8 +86,8 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     this.bus.publish('client', { id: clientId });
   }
 
-  /** Writes on the client's stream what was not yet written on it; `outstanding` is all that it should have. */
-  deliver(clientId: string, outstanding: CommandFrame[]): void {
+  /** Writes on the client's stream what was not yet written on it; `outstanding` and `cancels` are all that it should have. */
+  deliver(clientId: string, outstanding: CommandFrame[], cancels: CancelFrame[]): void {
     const connection = this.connections.get(clientId);
     if (!connection) return;
     for (const frame of outstanding) {
@@ -93,6 +95,8 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
       connection.stream.send('command', frame, frame.id);
     }
     connection.sent = new Map(outstanding.map(({ id, attempt }) => [id, attempt]));
+    for (const frame of cancels) if (connection.cancelled.get(frame.id) !== frame.attempt) connection.stream.send('cancel', frame);
+    connection.cancelled = new Map(cancels.map(({ id, attempt }) => [id, attempt]));
   }
 
   /** Marks the clients of dead gateways offline; any number of processes may do it. */

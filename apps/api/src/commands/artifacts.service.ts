@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
-import { createReadStream, type ReadStream } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync, type ReadStream } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
@@ -37,10 +37,17 @@ export class ArtifactsService {
     const path = join(this.config.ARTIFACTS_DIR, view.id);
     await writeFile(`${path}.part`, bytes, { flush: true });
     await rename(`${path}.part`, path);
-    await this.database.query('INSERT INTO artifacts (id, command_id, name, content_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)', [
-      view.id, commandId, name, contentType, view.size, view.sha256,
-    ]);
-    return view;
+    const [added] = await this.database.query<unknown[]>(
+      `INSERT INTO artifacts (id, command_id, name, content_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (command_id, name, sha256) DO NOTHING RETURNING 1`,
+      [view.id, commandId, name, contentType, view.size, view.sha256],
+    );
+    if (added) return view;
+    // An upload that is repeated after its answer was lost is the same artifact.
+    await rm(path);
+    const same = (await this.list(commandId)).items.find((item) => item.name === name && item.sha256 === view.sha256);
+    if (!same) throw new NotFound('artifact');
+    return same;
   }
 
   async list(commandId: string): Promise<{ items: ArtifactView[] }> {
@@ -55,6 +62,9 @@ export class ArtifactsService {
   async open(commandId: string, id: string): Promise<{ artifact: ArtifactView; bytes: ReadStream }> {
     const artifact = (await this.list(commandId)).items.find((item) => item.id === id);
     if (!artifact) throw new NotFound('artifact');
-    return { artifact, bytes: createReadStream(join(this.config.ARTIFACTS_DIR, artifact.id)) };
+    const path = join(this.config.ARTIFACTS_DIR, artifact.id);
+    // The disk may have lost what the row says: that is told before the answer has begun.
+    if (!existsSync(path)) throw new NotFound('file of this artifact any more');
+    return { artifact, bytes: createReadStream(path) };
   }
 }

@@ -35,7 +35,10 @@ export interface CommandView {
   completedAt: Date | null;
 }
 
-const VIEW = `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, c.payload, c.priority, c.status, c.attempt,
+/** Secret parameters are in the row, for the agent, and in no answer to people. */
+const SHOWN_PAYLOAD = `CASE WHEN c.secret_parameters = '{}' THEN c.payload ELSE
+  c.payload || (SELECT coalesce(jsonb_object_agg(name, '[redacted]'), '{}') FROM unnest(c.secret_parameters) name WHERE c.payload ? name) END`;
+const VIEW = `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, ${SHOWN_PAYLOAD} AS payload, c.priority, c.status, c.attempt,
   c.max_attempts AS "maxAttempts", c.timeout_ms AS "timeoutMs", c.result, c.error_message AS "errorMessage", c.created_by AS "createdBy",
   c.created_at AS "createdAt", c.not_before AS "notBefore", c.expires_at AS "expiresAt", c.dispatched_at AS "dispatchedAt",
   c.started_at AS "startedAt", c.completed_at AS "completedAt"`;

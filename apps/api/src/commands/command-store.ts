@@ -36,6 +36,8 @@ export interface NewCommand {
   createdBy: string;
   /** The version of the creator's rights by which it was allowed. */
   rightsVersion: number;
+  /** Parameters of the payload that are shown to nobody but the agent. */
+  secretParameters: string[];
 }
 
 const RETRY_BASE_SECONDS = 1;
@@ -58,14 +60,15 @@ export class CommandStore {
     await transaction.query(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version)
-         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12
+           authorized_by, rights_version, secret_parameters)
+         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13
          FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
       [
         ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
         command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy, command.rightsVersion,
+        command.secretParameters,
       ],
     );
   }
@@ -81,13 +84,13 @@ export class CommandStore {
 
   /**
    * Claims the best pending commands of these clients, never more than their free slots. What was allowed by rights that have changed
-   * since waits until it is allowed again. Returns the clients that got some.
+   * since waits until it is allowed again. Returns what was claimed.
    */
-  async claim(clientIds: string[]): Promise<string[]> {
+  async claim(clientIds: string[]): Promise<{ id: string; clientId: string }[]> {
     return this.transaction(async (transaction) => {
       // Locked first, by a statement of its own: the claim below must see what the claimer before us has committed.
       await transaction.query(`SELECT 1 FROM clients WHERE id = ANY($1) AND status = 'online' ORDER BY id FOR NO KEY UPDATE`, [clientIds]);
-      const rows = await transaction.query<{ client_id: string }[]>(
+      return transaction.query<{ id: string; clientId: string }[]>(
         `WITH best AS (
            SELECT p.id FROM clients c
            CROSS JOIN LATERAL (
@@ -109,10 +112,9 @@ export class CommandStore {
          ), logged AS (
            INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
          )
-         SELECT DISTINCT client_id FROM moved`,
+         SELECT id, client_id AS "clientId" FROM moved`,
         [clientIds],
       );
-      return rows.map((row) => row.client_id);
     });
   }
 
@@ -144,13 +146,26 @@ export class CommandStore {
       `WITH moved AS (
          UPDATE commands SET status = 'pending', attempt = attempt + 1, max_attempts = greatest(max_attempts, attempt + 1),
            revision = revision + 1, due_at = now() + make_interval(secs => $4), deadline_at = NULL, expires_at = CASE WHEN expires_at <= now() THEN NULL ELSE expires_at END,
-           dispatched_at = NULL, started_at = NULL, completed_at = NULL, result = NULL, error_message = NULL,
+           dispatched_at = NULL, started_at = NULL, cancel_requested_at = NULL, completed_at = NULL, result = NULL, error_message = NULL,
            authorized_by = coalesce($6, authorized_by), rights_version = coalesce($7, rights_version)
          WHERE id = $1 AND status = $2 AND attempt = $3 RETURNING id, revision, attempt
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
        SELECT id, revision, 'retry', attempt, jsonb_build_object('by', $5::text, 'delaySeconds', $4::float8) FROM moved`,
       [command.id, command.status, command.attempt, delay, by ? 'operator' : 'automatic', by?.id ?? null, by?.rightsVersion ?? null],
+    );
+  }
+
+  /** Notes that a running command is to be killed: the agent is told until it says how the attempt ended. No move by itself. */
+  async requestCancel(command: LockedCommand, by: string, transaction: EntityManager): Promise<void> {
+    await transaction.query(
+      `WITH asked AS (
+         UPDATE commands SET cancel_requested_at = now(), revision = revision + 1
+         WHERE id = $1 AND status = 'running' AND attempt = $2 AND cancel_requested_at IS NULL RETURNING id, revision, attempt
+       )
+       INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
+       SELECT id, revision, 'cancel_requested', attempt, jsonb_build_object('by', $3::text) FROM asked`,
+      [command.id, command.attempt, by],
     );
   }
 

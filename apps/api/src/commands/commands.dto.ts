@@ -1,4 +1,4 @@
-import { COMMAND_STATES, type CommandState, DEFAULT_PRIORITY, DEFAULT_TIMEOUT_MS } from '@gwanje/contracts';
+import { COMMAND_STATES, type CommandState, DEFAULT_PRIORITY, DEFAULT_TIMEOUT_MS, SPECIAL_OUTCOMES, type SpecialOutcome } from '@gwanje/contracts';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize, IsArray, IsBoolean, IsDateString, IsDefined, IsIn, IsInt, IsISO8601, IsNumber, IsObject, IsOptional, IsString, IsUUID,
@@ -137,8 +137,8 @@ export class ResultDto extends StartDto {
 
   /** How it ended when `success` alone does not say it. */
   @IsOptional()
-  @IsIn(['cancelled', 'timed_out', 'indeterminate'])
-  outcome?: 'cancelled' | 'timed_out' | 'indeterminate';
+  @IsIn(SPECIAL_OUTCOMES)
+  outcome?: SpecialOutcome;
 }
 
 class ChunkDto {

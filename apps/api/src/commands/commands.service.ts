@@ -1,4 +1,4 @@
-import type { CommandState, SessionResponse } from '@gwanje/contracts';
+import type { CommandState, JsonSchema, SessionResponse } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
@@ -34,17 +34,17 @@ export class CommandsService {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
     });
-    inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: object }[]);
+    const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
     await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
     const id = uuid();
     const stored = await this.store.transaction(async (transaction) => {
       const earlier = await this.claimKey(idempotencyKey, input, id, by, transaction);
       if (earlier) return earlier;
-      await this.store.insert(this.settings(input, null, by), [id], [client.id], transaction);
+      await this.store.insert(this.settings(input, null, secret, by), [id], [client.id], transaction);
       await this.record('commands.create', { id, clientId: client.id }, by, transaction, { action: input.action });
       return id;
     });
-    if (stored === id) await this.dispatcher.wake([client.id]).catch(() => undefined /* stored: the sweeper finds it */);
+    if (stored === id) await this.announce([id], [client.id]);
     return stored;
   }
 
@@ -55,20 +55,21 @@ export class CommandsService {
     }
     const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
-    inspectPayload(input.action, input.payload, []);
+    const secret = inspectPayload(input.action, input.payload, []);
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
+    const ids = targets.map(() => uuid());
     const stored = await this.store.transaction(async (transaction) => {
       const earlier = await this.claimKey(idempotencyKey, input, batchId, by, transaction);
       if (earlier) return earlier;
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
         batchId, input.action, targets.length, by.id,
       ]);
-      await this.store.insert(this.settings(input, batchId, by), targets.map(() => uuid()), targets, transaction);
+      await this.store.insert(this.settings(input, batchId, secret, by), ids, targets, transaction);
       await this.record('commands.create_batch', { id: batchId }, by, transaction, { action: input.action, count: targets.length });
       return batchId;
     });
-    if (stored === batchId) await this.dispatcher.wake(targets).catch(() => undefined /* stored: the sweeper finds it */);
+    if (stored === batchId) await this.announce(ids, targets);
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
   }
@@ -77,12 +78,14 @@ export class CommandsService {
     const command = await this.change(id, null, async (locked, transaction) => {
       if (locked.status === 'pending' || locked.status === 'dispatched') {
         await this.store.move(locked, 'cancelled', {}, { by: by.id }, transaction);
-      } else if (locked.status !== 'running') {
+      } else if (locked.status === 'running') {
+        await this.store.requestCancel(locked, by.id, transaction);
+      } else {
         throw new Conflict('not_cancellable', `A command that is ${locked.status} cannot be cancelled`);
       }
       await this.record('commands.cancel', locked, by, transaction);
     });
-    this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt });
+    this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
     await this.settle(command);
   }
 
@@ -104,7 +107,7 @@ export class CommandsService {
       if (locked.status !== 'dispatched') throw new Conflict('not_startable', `The command is ${locked.status}`);
       await this.store.move(locked, 'running', {}, {}, transaction);
     });
-    this.bus.publish('command', { id: command.id });
+    this.bus.publish('commands', { ids: [command.id] });
   }
 
   /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
@@ -120,16 +123,17 @@ export class CommandsService {
       if (!['dispatched', 'running', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('command_ended', `The command is ${locked.status} and takes no result`);
       }
-      const to: CommandState = body.outcome ?? (body.success ? 'completed' : 'failed');
+      const refused = body.outcome === 'refused';
+      const to: CommandState = body.outcome === 'refused' ? 'failed' : (body.outcome ?? (body.success ? 'completed' : 'failed'));
       const set = {
         reported: JSON.stringify({ attempt, body: said }),
         result: JSON.stringify({ success: body.success, data: body.data ?? null, durationMs: body.durationMs ?? null }),
         error_message: body.error ?? (to === 'completed' ? null : `the agent reported ${to}`),
       };
       await this.store.move(locked, to, set, { success: body.success, ...(body.error && { error: body.error }) }, transaction);
-      if (to === 'failed' || to === 'timed_out') await this.store.retryIfDue(locked, true, transaction);
+      if (!refused && (to === 'failed' || to === 'timed_out')) await this.store.retryIfDue(locked, true, transaction);
       await this.audit.record(
-        { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: 'done', detail: { state: to } },
+        { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: refused ? 'refused' : 'done', detail: { state: to } },
         transaction,
       );
     });
@@ -163,11 +167,11 @@ export class CommandsService {
     return { sessionId: uuid(), drop };
   }
 
-  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, by: Person): Parameters<CommandStore['insert']>[0] {
+  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, secretParameters: string[], by: Person): Parameters<CommandStore['insert']>[0] {
     const { action, payload, priority, timeoutMs, maxAttempts } = input;
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
-    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion };
+    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion, secretParameters };
   }
 
   /** Takes the key for `id`, or answers whose it is already. */
@@ -223,9 +227,14 @@ export class CommandsService {
     return this.audit.record({ by, action, target: { type, id }, outcome: 'done', ...(clientId && { clientId }), ...(detail && { detail }) }, transaction);
   }
 
+  /** After the commit: whoever watches is told, and the clients are looked at. */
+  private async announce(ids: string[], clientIds: string[]): Promise<void> {
+    this.bus.publish('commands', { ids });
+    await this.dispatcher.wake(clientIds).catch(() => undefined /* stored: the sweeper finds it */);
+  }
+
   private async settle(command: LockedCommand): Promise<void> {
-    this.bus.publish('command', { id: command.id });
-    await this.dispatcher.wake([command.clientId]).catch(() => undefined /* the sweeper finds the free slot */);
+    await this.announce([command.id], [command.clientId]);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { CommandFrame } from '@gwanje/contracts';
+import type { CancelFrame, CommandFrame } from '@gwanje/contracts';
 import { InjectQueue, Process, Processor } from '@nestjs/bull';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
@@ -29,7 +29,9 @@ export class Dispatcher {
 
   async dispatch(clientIds: string[]): Promise<void> {
     const claimed = await this.store.claim(clientIds);
-    if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: claimed });
+    if (claimed.length === 0) return;
+    this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
+    this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
   }
 
   private enqueue(clientIds: string[]): Promise<boolean> {
@@ -54,7 +56,7 @@ export class DispatchProcessor {
 
 const CATCH_UP_MS = 2_000;
 
-/** Brings what is dispatched in PostgreSQL to the streams of this process: on news, on a new stream, and every so often. */
+/** Brings what is dispatched in PostgreSQL, and what is to be cancelled, to the streams of this process: on news, on a new stream, and every so often. */
 @Injectable()
 export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly log = new Logger('Courier');
@@ -96,14 +98,18 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
       this.due.clear();
       if (here.length === 0) continue;
       try {
-        const rows = await this.database.query<(CommandFrame & { clientId: string })[]>(
-          `SELECT client_id AS "clientId", id, action, payload, priority, attempt, timeout_ms AS "timeoutMs"
-           FROM commands WHERE client_id = ANY($1) AND status = 'dispatched' ORDER BY priority DESC, id`,
+        const rows = await this.database.query<(CommandFrame & { clientId: string; running: boolean })[]>(
+          `SELECT client_id AS "clientId", status = 'running' AS running, id, action, payload, priority, attempt, timeout_ms AS "timeoutMs"
+           FROM commands WHERE client_id = ANY($1) AND status IN ('dispatched', 'running') AND (status = 'dispatched' OR cancel_requested_at IS NOT NULL)
+           ORDER BY priority DESC, id`,
           [here],
         );
-        const byClient = new Map(here.map((id) => [id, [] as CommandFrame[]]));
-        for (const { clientId, ...frame } of rows) byClient.get(clientId)?.push(frame);
-        for (const [clientId, frames] of byClient) this.gateway.deliver(clientId, frames);
+        const byClient = new Map(here.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
+        for (const { clientId, running, ...frame } of rows) {
+          if (running) byClient.get(clientId)?.cancels.push({ id: frame.id, attempt: frame.attempt, reason: 'cancelled' });
+          else byClient.get(clientId)?.frames.push(frame);
+        }
+        for (const [clientId, { frames, cancels }] of byClient) this.gateway.deliver(clientId, frames, cancels);
       } catch (error) {
         this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
       }

@@ -72,8 +72,8 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.bus.on('command', ({ id }) => this.note('commands', id));
-    this.bus.on('client', ({ id }) => this.note('clients', id));
+    this.bus.on('commands', ({ ids }) => this.note('commands', ids));
+    this.bus.on('client', ({ id }) => this.note('clients', [id]));
     this.timer = setInterval(() => void this.catchUp().catch((error: Error) => this.log.warn(`catch-up: ${error.message}`)), CATCH_UP_MS);
   }
 
@@ -85,6 +85,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventStream): Promise<void> {
     const watcher = { person, topics: new Set(topics), stream };
     const horizon = await this.horizon();
+    this.point ??= horizon;
     stream.send('hello', { topics });
     this.watchers.add(watcher);
     stream.onClose(() => this.watchers.delete(watcher));
@@ -95,9 +96,9 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
     stream.send('point', {}, horizon);
   }
 
-  private note(topic: NewsTopic, id: string): void {
+  private note(topic: NewsTopic, ids: readonly string[]): void {
     if (this.watchers.size === 0) return;
-    this.changes[topic].set(id, 0);
+    for (const id of ids) this.changes[topic].set(id, 0);
     this.telling ??= this.tellGathered().finally(() => (this.telling = undefined));
   }
 
@@ -106,7 +107,9 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
     while (this.changes.commands.size + this.changes.clients.size > 0) {
       const changes = this.changes;
       this.changes = nothing();
-      await this.tell([...this.watchers], changes, this.told).catch((error: Error) => this.log.warn(`told later: ${error.message}`));
+      const watchers = [...this.watchers];
+      if (changes.commands.size + changes.clients.size > MOST_MISSED) resync(watchers);
+      else await this.tell(watchers, changes, this.told).catch((error: Error) => this.log.warn(`told later: ${error.message}`));
       await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
     }
   }
@@ -121,7 +124,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
     const horizon = await this.horizon();
     const missed = await this.since(this.point ?? horizon);
     if (missed) await this.tell(watchers, this.untold(missed));
-    else for (const { stream } of watchers) stream.send('resync', {});
+    else resync(watchers);
     for (const { stream } of watchers) stream.send('point', {}, horizon);
     this.point = horizon;
     this.toldBefore = this.told;
@@ -181,6 +184,10 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
     const changes = (rows: { id: string; revision: number }[]): Map<string, number> => new Map(rows.map(({ id, revision }) => [id, revision]));
     return { commands: changes(commands), clients: changes(clients) };
   }
+}
+
+function resync(watchers: Watcher[]): void {
+  for (const { stream } of watchers) stream.send('resync', {});
 }
 
 /** Groups those who see the same: everything, or what one person's grants show. */

@@ -1,3 +1,4 @@
+import { END_STATES } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -23,7 +24,9 @@ interface LogRow {
   data: unknown;
 }
 const CATCH_UP_MS = 2_000;
-const ENDED = new Set(['completed', 'failed', 'cancelled', 'expired', 'timed_out', 'indeterminate']);
+/** Events of the history that are named otherwise than the state that they leave the command in. */
+const STATUS_BEHIND: Record<string, string> = { created: 'pending', retry: 'pending', cancel_requested: 'running' };
+const ENDED: ReadonlySet<string> = new Set(END_STATES);
 
 /** Stores what running commands print, in the order of its commits, and streams it to those who watch. */
 @Injectable()
@@ -56,7 +59,7 @@ export class OutputService {
       return true;
     }));
     if (!found) throw new Hidden('commands.output', { type: 'command', id });
-    this.bus.publish('command', { id });
+    this.bus.publish('commands', { ids: [id] });
   }
 
   async read(id: string): Promise<{ items: Omit<OutputRow, 'position'>[] }> {
@@ -87,8 +90,8 @@ export class OutputService {
         }
       })().finally(() => (busy = undefined));
     };
-    const unsubscribe = this.bus.on('command', (event) => {
-      if (event.id === id) pump();
+    const unsubscribe = this.bus.on('commands', ({ ids }) => {
+      if (ids.includes(id)) pump();
     });
     const timer = setInterval(pump, CATCH_UP_MS);
     stream.onClose(() => {
@@ -122,7 +125,7 @@ export class OutputService {
 
   private sendStatus(log: LogRow, cursor: { revision: number; position: string }, stream: EventStream): void {
     cursor.revision = log.revision;
-    const status = log.eventType === 'created' || log.eventType === 'retry' ? 'pending' : log.eventType;
+    const status = STATUS_BEHIND[log.eventType] ?? log.eventType;
     stream.send('status', { status, attempt: log.attempt, data: log.data }, `${cursor.revision}.${cursor.position}`);
   }
 

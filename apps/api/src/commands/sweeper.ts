@@ -45,9 +45,9 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
         ...(await this.store.judgeDoubtful(AT_ONCE, (command, transaction) => this.judge(command, transaction))),
         ...(await this.store.cancelOrphans(AT_ONCE)),
       ];
-      for (const { id, clientId, attempt } of ended) {
-        this.bus.publish('command', { id });
-        this.bus.publish('cancel', { clientId, id, attempt });
+      if (ended.length > 0) this.bus.publish('commands', { ids: ended.map(({ id }) => id) });
+      for (const { id, clientId, attempt, status } of ended) {
+        this.bus.publish('cancel', { clientId, id, attempt, reason: status === 'timed_out' ? 'timed_out' : 'cancelled' });
       }
       // Claimed here and not through the queue: what is found here is late already, and Redis may be the reason.
       await this.dispatcher.dispatch(await this.store.findStarving(AT_ONCE));

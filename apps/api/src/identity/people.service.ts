@@ -58,8 +58,8 @@ export class PeopleService {
     return admins.length > 0;
   }
 
-  /** Those whose session or token still stands and whose rights are what they were. */
-  async stillAs(people: readonly Person[]): Promise<Set<Person>> {
+  /** Whose session or token has ended, and whose rights are no longer what they were; nothing of the others. */
+  async changed(people: readonly Person[]): Promise<Map<Person, 'ended' | 'rights_changed'>> {
     const rows = await this.database.query<{ id: string; version: number }[]>(
       `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
        WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
@@ -69,7 +69,13 @@ export class PeopleService {
       [people.flatMap(({ sessionId }) => sessionId ?? []), people.flatMap(({ tokenId }) => tokenId ?? [])],
     );
     const versions = new Map(rows.map(({ id, version }) => [id, version]));
-    return new Set(people.filter(({ sessionId, tokenId, rightsVersion }) => versions.get(sessionId ?? tokenId ?? '') === rightsVersion));
+    const changes = new Map<Person, 'ended' | 'rights_changed'>();
+    for (const person of people) {
+      const version = versions.get(person.sessionId ?? person.tokenId ?? '');
+      if (version === undefined) changes.set(person, 'ended');
+      else if (version !== person.rightsVersion) changes.set(person, 'rights_changed');
+    }
+    return changes;
   }
 
   private async find(from: string, id: string, transaction: EntityManager = this.database.manager): Promise<Account | null> {

@@ -44,10 +44,11 @@ export class StreamWarden implements OnApplicationBootstrap, OnApplicationShutdo
   private async endStale(): Promise<void> {
     if (this.watched.size === 0) return;
     const watched = [...this.watched];
-    const valid = await this.people.stillAs(watched.map(([, person]) => person));
+    const changes = await this.people.changed(watched.map(([, person]) => person));
     for (const [stream, person] of watched) {
-      if (valid.has(person)) continue;
-      stream.send('bye', { reason: 'rights_changed' });
+      const reason = changes.get(person);
+      if (!reason) continue;
+      stream.send('bye', { reason });
       stream.end();
     }
   }

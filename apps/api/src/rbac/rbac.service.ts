@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import type { Person, Rights } from '../core/access/access';
-import type { Conditions } from '../core/database/conditions';
+import { Conditions } from '../core/database/conditions';
 import { DomainError, Forbidden, NotFound } from '../core/errors/errors';
 import { type Account, PeopleService } from '../identity/people.service';
 import { Holdings } from './holdings';
@@ -112,16 +112,18 @@ export class RbacService {
     return refusal && `its creator may no longer do this: ${refusal.message}`;
   }
 
-  /** Why the person may, or may not, run `action` on the client. */
-  async explain(userIdOrEmail: string, action: string, clientIdOrName: string): Promise<Explanation> {
+  /** Why the person may, or may not, run `action` on the client, for `asker`, who must see it. */
+  async explain(userIdOrEmail: string, action: string, clientIdOrName: string, asker: Holder): Promise<Explanation> {
     const [user] = await this.database.query<{ id: string; email: string; disabled: boolean; scope: string }[]>(
       `SELECT id, email, scope, disabled_at IS NOT NULL AS disabled FROM users
        WHERE deleted_at IS NULL AND ${isUuid(userIdOrEmail) ? 'id = $1' : 'lower(email) = lower($1)'}`,
       [userIdOrEmail],
     );
     if (!user) throw new NotFound('user');
+    const conditions = new Conditions().and(`${isUuid(clientIdOrName) ? 'id' : 'name'} = ? AND deleted_at IS NULL`, clientIdOrName);
+    this.narrowToClients(conditions, asker, 'clients.read', 'id');
     const [client] = await this.database.query<{ id: string; name: string; groups: string[] }[]>(
-      `SELECT id, name, groups FROM clients WHERE ${isUuid(clientIdOrName) ? 'id' : 'name'} = $1`, [clientIdOrName],
+      `SELECT id, name, groups FROM clients WHERE ${conditions.sql}`, conditions.values,
     );
     if (!client) throw new NotFound('client');
     const account = await this.people.byId(user.id);

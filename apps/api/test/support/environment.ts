@@ -12,22 +12,28 @@ import { type Config, loadConfig } from '../../src/core/config/config';
 import { createServer } from '../../src/server';
 import { FakeAgent } from './fake-agent';
 
-const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
+export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
 
 /** A running server on a database of its own, with an admin logged in. */
 export class TestEnvironment {
   private readonly agents: FakeAgent[] = [];
 
   private constructor(
-    readonly app: NestFastifyApplication,
+    public app: NestFastifyApplication,
+    private readonly config: Config,
     readonly url: string,
     readonly redisUrl: string,
     readonly databaseUrl: string,
-    private readonly artifacts: string,
+    readonly artifacts: string,
     public token: string,
   ) {}
 
-  static async create(settings: Record<string, string> = {}, logTo?: (config: Config) => LoggerService): Promise<TestEnvironment> {
+  /** `reroute` may put something between the server and its parts; the environment itself goes to them directly. */
+  static async create(
+    settings: Record<string, string> = {},
+    reroute?: (urls: { databaseUrl: string; redisUrl: string }) => Promise<Record<string, string>>,
+    logTo?: (config: Config) => LoggerService,
+  ): Promise<TestEnvironment> {
     const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
     const redisUrl = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
     const name = `test_${randomUUID().replaceAll('-', '')}`;
@@ -36,13 +42,15 @@ export class TestEnvironment {
     const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
     const config = loadConfig({
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
-      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0', ...settings,
+      ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0',
+      AUDIT_KEY_FILE: join(artifacts, 'audit-key.pem'), AUDIT_SEAL_MS: '50', ...settings,
+      ...(await reroute?.({ databaseUrl, redisUrl })),
     });
     const app = await createServer(config, logTo?.(config) ?? false);
     await app.listen(0, '127.0.0.1');
     const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
     const { body } = await request(url).post('/api/auth/login').send(ADMIN).expect(200);
-    return new TestEnvironment(app, url, redisUrl, databaseUrl, artifacts, (body as { accessToken: string }).accessToken);
+    return new TestEnvironment(app, config, url, redisUrl, databaseUrl, artifacts, (body as { accessToken: string }).accessToken);
   }
 
   get(path: string): request.Test {
@@ -72,17 +80,27 @@ export class TestEnvironment {
   }
 
   /** Waits until the command is in this state. */
-  async reaches(id: string, status: string): Promise<Record<string, unknown>> {
+  async reaches(id: string, status: string, withinMs?: number): Promise<Record<string, unknown>> {
     let command: Record<string, unknown> = {};
     await eventually(async () => {
       command = (await this.get(`/api/commands/${id}`).expect(200)).body as Record<string, unknown>;
       if (command['status'] !== status) throw new Error(`is ${String(command['status'])}, not ${status}`);
-    });
+    }, withinMs);
     return command;
   }
 
   sql<T>(text: string, values: unknown[] = []): Promise<T[]> {
     return query<T>(this.databaseUrl, text, values);
+  }
+
+  stopServer(): Promise<void> {
+    return this.app.close();
+  }
+
+  /** On the same port and database as before. */
+  async startServer(): Promise<void> {
+    this.app = await createServer(this.config, false);
+    await this.app.listen(new URL(this.url).port, '127.0.0.1');
   }
 
   async destroy(): Promise<void> {
@@ -94,8 +112,8 @@ export class TestEnvironment {
 }
 
 /** Tries again until `check` does not throw, for at most ten seconds. */
-export async function eventually(check: () => Promise<void> | void): Promise<void> {
-  for (const end = Date.now() + 10_000; ; ) {
+export async function eventually(check: () => Promise<void> | void, withinMs = 10_000): Promise<void> {
+  for (const end = Date.now() + withinMs; ; ) {
     try {
       await check();
       return;

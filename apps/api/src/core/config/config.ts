@@ -15,6 +15,11 @@ export class Config {
   @Matches(/^postgres(ql)?:\/\/.+/, { message: 'DATABASE_URL must be a postgresql:// address' })
   DATABASE_URL: string;
 
+  /** The owner of the tables, for migrations and grants, when DATABASE_URL is a plain login; else DATABASE_URL does both. */
+  @IsOptional()
+  @Matches(/^postgres(ql)?:\/\/.+/, { message: 'DATABASE_OWNER_URL must be a postgresql:// address' })
+  DATABASE_OWNER_URL?: string;
+
   @Matches(/^rediss?:\/\/.+/, { message: 'REDIS_URL must be a redis:// address (or set REDIS_HOST and REDIS_PORT)' })
   REDIS_URL: string;
 
@@ -50,6 +55,16 @@ export class Config {
 
   /** Milliseconds between two rounds of the sweeper. */
   @Type(() => Number) @IsInt() @Min(50) SWEEP_MS = 1_000;
+
+  /** The Ed25519 key that seals the audit log: PKCS#8 PEM, or base64 of it. Without it AUDIT_KEY_FILE is used, and made if it is missing. */
+  @IsOptional() @IsString() AUDIT_SIGNING_KEY?: string;
+  @IsString() AUDIT_KEY_FILE = '.gwanje/audit-key.pem';
+  /** The key used before, so that it can vouch for a new one. */
+  @IsOptional() @IsString() AUDIT_PREVIOUS_KEY_FILE?: string;
+  /** Milliseconds between two rounds of the sealer. */
+  @Type(() => Number) @IsInt() @Min(10) AUDIT_SEAL_MS = 1_000;
+  /** Sealed audit rows older than this are dropped; 0 keeps them all. */
+  @Type(() => Number) @IsInt() @Min(0) AUDIT_RETENTION_DAYS = 0;
 
   /** Sign-in by OpenID Connect, on when these three are set. The issuer is https, or http on this machine. */
   @ForOpenId('OIDC_ISSUER')
@@ -108,7 +123,8 @@ function isRoleMap(text: unknown): boolean {
 /** Reads and checks the settings; throws one Error that names everything that is wrong. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const known = Object.keys(new Config()).concat(
-    'DATABASE_URL', 'REDIS_URL', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL',
+    'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
+    'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL',
   );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));
   if (!given['REDIS_URL'] && env['REDIS_HOST']) {

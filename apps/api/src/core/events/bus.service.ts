@@ -1,3 +1,4 @@
+import type { CancelFrame } from '@gwanje/contracts';
 import { Injectable, Logger, OnApplicationShutdown } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import { EventEmitter } from 'node:events';
@@ -9,9 +10,10 @@ import { connectRedis, KEY_PREFIX } from '../queue/redis';
 export interface BusEvents {
   /** Dispatched commands wait in PostgreSQL for these clients' streams. */
   outstanding: { clientIds: string[] };
-  cancel: { clientId: string; id: string; attempt: number };
-  /** The state, history or output of this command changed. */
-  command: { id: string };
+  /** This attempt is to be ended, or not to be started. */
+  cancel: CancelFrame & { clientId: string };
+  /** The state, history or output of these commands changed, or they are new. */
+  commands: { ids: string[] };
   /** This client has a new stream; older ones of it are to be closed. */
   connected: { clientId: string; connectionId: string };
   /** A key of this client ended. */

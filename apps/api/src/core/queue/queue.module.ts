@@ -1,35 +1,62 @@
 import { BullModule } from '@nestjs/bull';
-import { Global, Module, OnApplicationShutdown } from '@nestjs/common';
+import { Global, Injectable, Module, OnApplicationShutdown } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import Queue from 'bull';
 import type { Redis } from 'ioredis';
 import { Config } from '../config/config';
 import { connectRedis, KEY_PREFIX } from './redis';
 
 export abstract class RedisClient extends (Object as unknown as new () => Redis) {}
 
+/** Bull closes no connection that it was given: whoever gave them does, when its queues are done. */
+@Injectable()
+class BullConnections {
+  private readonly connections: Redis[] = [];
+
+  add(connection: Redis): Redis {
+    this.connections.push(connection);
+    return connection;
+  }
+
+  disconnect(): void {
+    for (const connection of this.connections) connection.disconnect();
+  }
+}
+
 @Global()
 @Module({
   imports: [
+    DiscoveryModule,
     BullModule.forRootAsync({
-      inject: [Config],
-      useFactory: (config: Config) => ({
+      inject: [Config, BullConnections],
+      useFactory: (config: Config, connections: BullConnections) => ({
         prefix: `${KEY_PREFIX}bull`,
         createClient: (type) =>
-          connectRedis(config.REDIS_URL, `bull-${type}`, {
-            // Bull's blocking and subscribing connections must wait for Redis; its commands must not.
-            ...(type !== 'client' && { maxRetriesPerRequest: null, enableOfflineQueue: true }),
-            enableReadyCheck: type === 'client',
-          }),
+          connections.add(
+            connectRedis(config.REDIS_URL, `bull-${type}`, {
+              // Bull's blocking and subscribing connections must wait for Redis; its commands must not.
+              ...(type !== 'client' && { maxRetriesPerRequest: null, enableOfflineQueue: true }),
+              enableReadyCheck: type === 'client',
+            }),
+          ),
         defaultJobOptions: { removeOnComplete: true, removeOnFail: 100 },
       }),
     }),
   ],
-  providers: [{ provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache') }],
-  exports: [BullModule, RedisClient],
+  providers: [BullConnections, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache') }],
+  exports: [BullModule, BullConnections, RedisClient],
 })
 export class QueueModule implements OnApplicationShutdown {
-  constructor(private readonly redis: RedisClient) {}
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly bull: BullConnections,
+    private readonly discovery: DiscoveryService,
+  ) {}
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
+    const providers = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
+    await Promise.all(providers.filter((provider) => provider instanceof Queue).map((queue) => queue.close()));
+    this.bull.disconnect();
     this.redis.disconnect();
   }
 }

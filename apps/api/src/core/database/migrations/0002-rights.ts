@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * Who asked and from where in the audit record; where a role's permissions hold; the version of a person's rights; and the view
  * `client_reach`: which actions a person may run on which client, by a grant of their own or of one of their roles. Also what the
- * console's news, the removal of clients and the enrolment need.
+ * console's news, the removal of clients, the enrolment, the cancelling of running commands and secret parameters need.
  */
 export class Rights1700000000002 implements MigrationInterface {
   name = 'Rights1700000000002';
@@ -33,6 +33,8 @@ export class Rights1700000000002 implements MigrationInterface {
       CREATE INDEX client_permissions_role ON client_permissions (role_id) WHERE role_id IS NOT NULL;
       CREATE INDEX user_roles_role ON user_roles (role_id);
 
+      ALTER TABLE commands ADD cancel_requested_at timestamptz, ADD secret_parameters text[] NOT NULL DEFAULT '{}';
+      CREATE UNIQUE INDEX artifacts_content ON artifacts (command_id, name, sha256);
       CREATE INDEX users_doubted ON users (id) WHERE rights_doubted;
       ALTER TABLE commands ADD rights_version integer NOT NULL DEFAULT 1, ADD authorized_by uuid REFERENCES users;
       UPDATE commands SET authorized_by = created_by;

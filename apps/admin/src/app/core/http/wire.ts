@@ -1,0 +1,70 @@
+import type { CommandState, Permission } from '@gwanje/contracts';
+
+/** What the console reads from the API. Times are UTC ISO 8601, durations milliseconds. */
+export interface Page<T> {
+  items: T[];
+  nextCursor: string | null;
+}
+
+export interface User {
+  id: string;
+  email: string;
+  name: string;
+  roles: string[];
+  permissions: Permission[];
+}
+
+/** Answer of log-in and refresh; `expiresIn` in seconds. */
+export interface Tokens {
+  accessToken: string;
+  expiresIn: number;
+  user: User;
+}
+
+export interface Command {
+  id: string;
+  clientId: string;
+  batchId: string | null;
+  action: string;
+  payload: unknown;
+  priority: number;
+  status: CommandState;
+  attempt: number;
+  maxAttempts: number;
+  timeoutMs: number;
+  result: { success: boolean; data: unknown; durationMs: number | null } | null;
+  errorMessage: string | null;
+  createdBy: string;
+  createdAt: string;
+  notBefore: string | null;
+  expiresAt: string | null;
+  dispatchedAt: string | null;
+  startedAt: string | null;
+  completedAt: string | null;
+}
+
+export interface CommandLog {
+  eventType: string;
+  attempt: number;
+  createdAt: string;
+  data: unknown;
+}
+
+export interface CommandOutput {
+  attempt: number;
+  seq: number;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+export interface Client {
+  id: string;
+  name: string;
+  status: 'online' | 'offline';
+}
+
+/** News of `GET /api/events`, by event name: a map from event type to payload type. */
+export interface News {
+  command: Pick<Command, 'id' | 'clientId' | 'batchId' | 'action' | 'status' | 'attempt' | 'createdAt'>;
+  client: Client;
+}

@@ -1,0 +1,50 @@
+import { computed, inject, Injectable } from '@angular/core';
+import { I18n } from './i18n';
+
+const DURATION_UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const;
+
+/** Dates, times, durations and numbers in the chosen language; days and hours are the browser's time zone. */
+@Injectable({ providedIn: 'root' })
+export class Formats {
+  private readonly language = inject(I18n).language;
+  private readonly moment = computed(
+    () => new Intl.DateTimeFormat(this.language(), { dateStyle: 'medium', timeStyle: 'medium' }),
+  );
+  private readonly clock = computed(() => new Intl.DateTimeFormat(this.language(), { timeStyle: 'medium' }));
+  private readonly plain = computed(() => new Intl.NumberFormat(this.language()));
+
+  dateTime(time: string | number): string {
+    return this.moment().format(new Date(time));
+  }
+
+  time(time: string | number): string {
+    return this.clock().format(new Date(time));
+  }
+
+  number(value: number): string {
+    return this.plain().format(value);
+  }
+
+  /** Milliseconds as `340 ms`, `4.2 sec`, or its two largest units. */
+  duration(milliseconds: number): string {
+    if (milliseconds < 1_000) return this.unit(Math.round(milliseconds), 'millisecond');
+    if (milliseconds < 60_000) return this.unit(Math.floor(milliseconds / 100) / 10, 'second');
+    let rest = Math.floor(milliseconds / 1_000);
+    const parts: string[] = [];
+    for (const [unit, seconds] of DURATION_UNITS) {
+      const count = Math.floor(rest / seconds);
+      rest %= seconds;
+      if (count > 0 && parts.length < 2) parts.push(this.unit(count, unit));
+    }
+    return parts.join(' ');
+  }
+
+  private unit(value: number, unit: string): string {
+    return new Intl.NumberFormat(this.language(), { style: 'unit', unit, unitDisplay: 'short' }).format(value);
+  }
+}

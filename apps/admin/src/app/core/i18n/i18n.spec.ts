@@ -1,0 +1,91 @@
+import { TestBed } from '@angular/core/testing';
+import { COMMAND_STATES } from '@gwanje/contracts';
+import { en } from './en';
+import { Formats } from './formats';
+import { I18n, LANGUAGES } from './i18n';
+import { ko } from './ko';
+
+type Leaf = string | ((...values: string[]) => string);
+
+function leaves(value: object, path = ''): [string, Leaf][] {
+  return Object.entries(value).flatMap(([key, inner]: [string, Leaf | object]) =>
+    typeof inner === 'object' ? leaves(inner, `${path}${key}.`) : [[path + key, inner] as [string, Leaf]],
+  );
+}
+
+/** The words, with marked values put in. */
+function say(words: Leaf): string {
+  return typeof words === 'string' ? words : words(...Array.from({ length: words.length }, (_, index) => `<${index}>`));
+}
+
+describe('the catalogues', () => {
+  it.each([
+    ['en', en],
+    ['ko', ko],
+  ])('%s says everything, and uses every value that it is given', (_name, catalogue) => {
+    expect(leaves(catalogue).map(([key]) => key)).toEqual(leaves(en).map(([key]) => key));
+    for (const [key, words] of leaves(catalogue)) {
+      expect([key, say(words).trim()]).not.toEqual([key, '']);
+      if (typeof words === 'function') {
+        for (let index = 0; index < words.length; index++) expect(say(words)).toContain(`<${index}>`);
+      }
+    }
+    expect(Object.keys(catalogue.states)).toEqual([...COMMAND_STATES]);
+  });
+
+  it('ko is Korean', () => {
+    const foreign = leaves(ko).filter(([, words]) => !/\p{Script=Hangul}/u.test(say(words)));
+    expect(foreign.map(([key]) => key)).toEqual(['common.none', 'command.id']);
+  });
+});
+
+describe('the language', () => {
+  beforeEach(() => localStorage.clear());
+  afterEach(() => jest.restoreAllMocks());
+  const browser = (...tags: string[]): void => void jest.spyOn(navigator, 'languages', 'get').mockReturnValue(tags);
+
+  it.each([
+    [['ko-KR', 'en'], 'ko'],
+    [['fr', 'ko', 'en'], 'ko'],
+    [['en-GB', 'ko'], 'en'],
+    [['ja'], 'en'],
+    [[], 'en'],
+  ])('of a browser that wants %j is %s', (tags, language) => {
+    browser(...tags);
+    expect(TestBed.inject(I18n).language()).toBe(language);
+  });
+
+  it('changes every word at once, says so in the page, and is remembered', () => {
+    browser('en');
+    const i18n = TestBed.inject(I18n);
+    i18n.choose('ko');
+    TestBed.tick();
+    expect(i18n.text()).toBe(LANGUAGES.ko.catalogue);
+    expect(document.documentElement.lang).toBe('ko');
+    TestBed.resetTestingModule();
+    expect(TestBed.inject(I18n).language()).toBe('ko');
+  });
+});
+
+describe('the formats', () => {
+  it('follow the language', () => {
+    const i18n = TestBed.inject(I18n);
+    const formats = TestBed.inject(Formats);
+    const plain = (text: string): string => text.replace(/\s/g, ' ');
+    i18n.choose('en');
+    expect(formats.number(1234567)).toBe('1,234,567');
+    expect(formats.dateTime('2026-03-05T12:00:00Z')).toMatch(/Mar 5, 2026/);
+    expect([0, 340, 4_290, 59_999, 61_000, 3_600_000, 90_061_000].map((ms) => plain(formats.duration(ms)))).toEqual([
+      '0 ms',
+      '340 ms',
+      '4.2 sec',
+      '59.9 sec',
+      '1 min 1 sec',
+      '1 hr',
+      '1 day 1 hr',
+    ]);
+    i18n.choose('ko');
+    expect(formats.dateTime('2026-03-05T12:00:00Z')).toMatch(/2026\. 3\. 5\./);
+    expect(plain(formats.duration(61_000))).toBe('1분 1초');
+  });
+});

@@ -1,0 +1,102 @@
+import { HttpClient, HttpErrorResponse } from '@angular/common/http';
+import { inject, Injectable, signal } from '@angular/core';
+import { firstValueFrom } from 'rxjs';
+import { type Problem, toProblem } from '../http/problem';
+import type { Tokens, User } from '../http/wire';
+import { Preferences } from '../preferences';
+
+/** Remembered so that a visitor who never logged in causes no call; says nothing about who it is. */
+const HINT = 'session';
+/** Renewed after this part of the token's life; milliseconds to the next attempt when the server was away. */
+const RENEW_AT = 0.8;
+const RENEW_AGAIN_MS = 15_000;
+
+/**
+ * Who is logged in. The access token is kept in memory only and renewed through the HttpOnly refresh cookie, which no script
+ * can read. However many callers ask for a renewal at once, there is one.
+ */
+@Injectable({ providedIn: 'root' })
+export class Session {
+  private readonly http = inject(HttpClient);
+  private readonly preferences = inject(Preferences);
+  private readonly current = signal<User | null>(null);
+  private readonly fault = signal<Problem | null>(null);
+  private accessToken: string | null = null;
+  private renewal?: Promise<string>;
+  private timer?: ReturnType<typeof setTimeout>;
+
+  readonly user = this.current.asReadonly();
+  /** Why an earlier session could not be restored, if the server did not simply say that it has ended. */
+  readonly trouble = this.fault.asReadonly();
+
+  get token(): string | null {
+    return this.accessToken;
+  }
+
+  constructor() {
+    // Logged out in another tab.
+    this.preferences.onRemoved(HINT, () => this.end());
+  }
+
+  /** Takes up the session of an earlier visit; never throws. */
+  async restore(): Promise<void> {
+    if (!this.preferences.read(HINT)) return;
+    await this.refresh().catch((error: unknown) => {
+      const problem = toProblem(error);
+      this.fault.set(problem.status === 401 ? null : problem);
+    });
+  }
+
+  /** Throws the HttpErrorResponse; the problem's code `otp_required` asks for `otp`. */
+  async logIn(credentials: { email: string; password: string; otp?: string }): Promise<void> {
+    this.accept(await firstValueFrom(this.http.post<Tokens>('/api/auth/login', credentials)));
+  }
+
+  async logOut(): Promise<void> {
+    // A renewal under way would log in again with its answer.
+    await this.renewal?.catch(() => undefined);
+    try {
+      await firstValueFrom(this.http.post('/api/auth/logout', null));
+    } finally {
+      this.end();
+    }
+  }
+
+  /** Answers the new access token; throws when there is none, and ends the session when the server says that it has ended. */
+  refresh(): Promise<string> {
+    this.renewal ??= this.renew().finally(() => (this.renewal = undefined));
+    return this.renewal;
+  }
+
+  private async renew(): Promise<string> {
+    try {
+      const tokens = await firstValueFrom(this.http.post<Tokens>('/api/auth/refresh', null));
+      this.accept(tokens);
+      return tokens.accessToken;
+    } catch (error) {
+      if (error instanceof HttpErrorResponse && error.status === 401) this.end();
+      else if (this.accessToken) this.renewLater(RENEW_AGAIN_MS);
+      throw error;
+    }
+  }
+
+  private accept({ accessToken, expiresIn, user }: Tokens): void {
+    this.accessToken = accessToken;
+    this.current.set(user);
+    this.fault.set(null);
+    this.preferences.write(HINT, '1');
+    this.renewLater(expiresIn * 1_000 * RENEW_AT);
+  }
+
+  private renewLater(milliseconds: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.refresh().catch(() => undefined), milliseconds);
+  }
+
+  private end(): void {
+    clearTimeout(this.timer);
+    this.accessToken = null;
+    this.current.set(null);
+    this.preferences.write(HINT, null);
+  }
+}

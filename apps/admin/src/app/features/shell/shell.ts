@@ -1,0 +1,63 @@
+import { ChangeDetectionStrategy, Component, computed, effect, inject } from '@angular/core';
+import type { Permission } from '@gwanje/contracts';
+import { MatButtonModule } from '@angular/material/button';
+import { MatMenuModule } from '@angular/material/menu';
+import { Router, RouterLink, RouterLinkActive, RouterOutlet } from '@angular/router';
+import { EventStream } from '../../core/events/event-stream';
+import { I18n, LANGUAGES, type Language } from '../../core/i18n/i18n';
+import { Session } from '../../core/session/session';
+import { Theme, THEMES } from '../../core/theme/theme';
+import { Icon, type IconName } from '../../shared/icon';
+import { LiveBadge } from '../../shared/live-badge';
+
+/** The pages in the navigation; each shows only to those who may read it. */
+const PAGES = [
+  { path: '/commands', title: 'commands', icon: 'commands', permission: 'commands.read' },
+] as const satisfies readonly {
+  path: string;
+  title: string;
+  icon: IconName;
+  permission: Permission;
+}[];
+
+/** The frame around every page of somebody who is logged in. */
+@Component({
+  selector: 'gw-shell',
+  imports: [Icon, LiveBadge, MatButtonModule, MatMenuModule, RouterLink, RouterLinkActive, RouterOutlet],
+  templateUrl: './shell.html',
+  styleUrl: './shell.scss',
+  changeDetection: ChangeDetectionStrategy.OnPush,
+})
+export class Shell {
+  private readonly session = inject(Session);
+  private readonly router = inject(Router);
+  protected readonly connection = inject(EventStream).connection;
+  protected readonly i18n = inject(I18n);
+  protected readonly theme = inject(Theme);
+  protected readonly themes = THEMES;
+  protected readonly languages = Object.entries(LANGUAGES).map(([key, { name }]) => ({ key: key as Language, name }));
+  protected readonly text = this.i18n.text;
+  protected readonly user = this.session.user;
+  protected readonly pages = computed(() =>
+    PAGES.filter(({ permission }) => this.user()?.permissions.includes(permission)),
+  );
+  private hasArrived = false;
+
+  constructor() {
+    effect(() => {
+      if (this.user()) return;
+      const { url } = this.router;
+      void this.router.navigate(['/login'], { queryParams: url === '/' ? {} : { next: url } });
+    });
+  }
+
+  /** A new page begins at its top, for the keyboard and a screen reader too. */
+  protected arrive(content: HTMLElement): void {
+    if (this.hasArrived) content.focus({ preventScroll: true });
+    this.hasArrived = true;
+  }
+
+  protected async logOut(): Promise<void> {
+    await this.session.logOut().catch(() => undefined);
+  }
+}

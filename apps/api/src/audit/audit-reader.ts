@@ -1,0 +1,78 @@
+import type { AuditFilter, AuditItem } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import type { Person } from '../core/access/access';
+import { InvalidInput } from '../core/errors/errors';
+import { page, type Page } from '../core/http/page.dto';
+import { type AuditRow, ITEM_COLUMNS, toItem } from './audit-row';
+import type { ListAuditDto } from './audit.dto';
+
+/** SQL on `audit_log a`; `bind` takes a value and answers its placeholder. */
+export type Condition = (bind: (value: unknown) => string) => string;
+/** As much of a person as decides what they see. */
+export type Viewer = Pick<Person, 'id' | 'everywhere'>;
+
+/** Reads the audit log, and knows who sees which of its rows. */
+@Injectable()
+export class AuditReader {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  async list({ limit, cursor, ...filter }: ListAuditDto, viewer: Viewer): Promise<Page<AuditItem>> {
+    const where = this.select(filter, viewer, cursor ? [await this.after(cursor)] : []);
+    const rows = await this.database.query<AuditRow[]>(
+      `SELECT ${ITEM_COLUMNS}, s.position::float8 AS position FROM audit_log a LEFT JOIN audit_seals s ON s.audit_id = a.id
+       WHERE ${where.sql} ORDER BY a.at DESC, a.id DESC LIMIT ${limit + 1}`,
+      where.values,
+    );
+    return page(rows.map((row) => toItem(row, row.position)), limit);
+  }
+
+  /** Whether nothing is kept from them, so that their whole log is the whole log. */
+  seesAll(viewer: Viewer): boolean {
+    return viewer.everywhere.includes('audit.read');
+  }
+
+  /** The one place that decides which rows somebody sees who does not see all: what they did themselves, and what is about a client in reach. */
+  visibleTo(viewer: Viewer): Condition {
+    if (this.seesAll(viewer)) return () => 'true';
+    return (bind) => {
+      const me = bind(viewer.id);
+      return `a.actor_id = ${me} OR a.client_id IN (SELECT client_id FROM client_reach WHERE user_id = ${me})`;
+    };
+  }
+
+  /** The WHERE clause of what is asked for and may be seen. */
+  select(filter: AuditFilter, viewer: Viewer, more: Condition[] = []): { sql: string; values: unknown[] } {
+    const values: unknown[] = [];
+    const bind = (value: unknown): string => `$${values.push(value)}`;
+    const sql = [this.visibleTo(viewer), ...conditionsOf(filter), ...more].map((condition) => `(${condition(bind)})`).join(' AND ');
+    return { sql, values };
+  }
+
+  private async after(cursor: string): Promise<Condition> {
+    const [last] = await this.database.query<{ at: string }[]>('SELECT at::text AS at FROM audit_log WHERE id = $1', [cursor]);
+    if (!last) throw new InvalidInput([{ path: 'cursor', message: 'there is no such entry (any more)' }]);
+    return (bind) => `(a.at, a.id) < (${bind(last.at)}::timestamptz, ${bind(cursor)}::uuid)`;
+  }
+}
+
+function conditionsOf({ actor, action, target, from, to, outcome }: AuditFilter): Condition[] {
+  const conditions: Condition[] = [];
+  if (actor) conditions.push((bind) => (isUuid(actor) ? `a.actor_id = ${bind(actor)}` : `lower(a.actor_name) = lower(${bind(actor)})`));
+  if (action?.endsWith('.*')) {
+    // `/` follows `.`: everything that starts with the prefix and its dot.
+    const prefix = action.slice(0, -2);
+    conditions.push((bind) => `a.action COLLATE "C" >= ${bind(`${prefix}.`)} AND a.action COLLATE "C" < ${bind(`${prefix}/`)}`);
+  } else if (action) conditions.push((bind) => `a.action COLLATE "C" = ${bind(action)}`);
+  if (target) conditions.push((bind) => `a.target_id = ${bind(target)}`);
+  if (from) conditions.push((bind) => `a.at >= ${bind(instant(from))}::timestamptz`);
+  if (to) conditions.push((bind) => `a.at < ${bind(instant(to))}::timestamptz`);
+  // The rare outcome has an index of its own, which only a literal can use.
+  if (outcome) conditions.push(() => `a.outcome = '${outcome === 'refused' ? 'refused' : 'done'}'`);
+  return conditions;
+}
+
+/** A date alone starts at midnight UTC. */
+const instant = (text: string): string => (text.includes('T') ? text : `${text}T00:00:00Z`);

@@ -1,0 +1,36 @@
+import type { AuditKey, CheckpointStatement } from '@gwanje/contracts';
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { readCheckpoints, readKeys } from './checkpoints';
+import { readPublicKey } from './proof/signatures';
+
+export interface CheckpointPage {
+  /** `signature` is over the canonical JSON of all other fields. */
+  items: (CheckpointStatement & { signature: string })[];
+  nextCursor: string | null;
+  /** PEM of the key that signs now; null before the first seal. */
+  publicKey: string | null;
+  /** Every key that ever signed, oldest first; `publicKey` is PEM. */
+  keys: AuditKey[];
+}
+
+/** Shows the chain and its public keys, from which anybody can check any export. */
+@Injectable()
+export class CheckpointReader {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  /** Newest first; `cursor` is the number of the last one seen. */
+  async list(limit: number, cursor?: number): Promise<CheckpointPage> {
+    const before = 'WHERE $1::bigint IS NULL OR number < $1 ORDER BY number DESC LIMIT $2';
+    const found = await readCheckpoints(this.database.manager, before, [cursor ?? null, limit + 1]);
+    const items = found.slice(0, limit).map(({ statement, signature }) => ({ ...statement, signature }));
+    const keys = (await readKeys(this.database.manager)).map((key) => ({ ...key, publicKey: pem(key.publicKey) }));
+    const nextCursor = found.length > limit ? `${items.at(-1)?.number ?? ''}` : null;
+    const [newest] = await readCheckpoints(this.database.manager, 'ORDER BY number DESC LIMIT 1');
+    const publicKey = keys.find(({ id }) => id === newest?.statement.keyId)?.publicKey ?? null;
+    return { items, nextCursor, publicKey, keys };
+  }
+}
+
+const pem = (base64: string): string => readPublicKey(base64).export({ type: 'spki', format: 'pem' }).toString();

@@ -1,0 +1,126 @@
+import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { Gauge, register } from 'prom-client';
+import type { DataSource, EntityManager } from 'typeorm';
+import { Config } from '../core/config/config';
+import { type AuditRow, ITEM_COLUMNS, toItem } from './audit-row';
+import { addCheckpoint, readCheckpoints } from './checkpoints';
+import { canonical } from './proof/canonical';
+import { leafHash, MerkleBuilder } from './proof/merkle';
+import { NO_HASH, signStatement, STATEMENT_FORM, statementHash } from './proof/signatures';
+import { SigningKey } from './signing-key';
+
+const ROWS_AT_ONCE = 1_000;
+const LOCK = `hashtext('gwanje.audit.seal')`;
+
+/**
+ * Gives every committed row its position and seals it into the next checkpoint. Any number of copies, one at a time. It looks only at
+ * the rows that wait for a seal, never at a time or a last position, so a row that commits late is sealed late, and never missed.
+ */
+@Injectable()
+export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('Sealer');
+  private readonly lag = gauge('gwanje_audit_seal_lag_seconds', 'Age of the oldest audit row that is not sealed');
+  private timer?: NodeJS.Timeout;
+  private stopped = false;
+  private running?: Promise<void>;
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly key: SigningKey,
+    private readonly config: Config,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setTimeout(() => this.start(), this.config.AUDIT_SEAL_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Seals every row that is committed by now, waiting for other sealers. */
+  async sealAll(): Promise<void> {
+    while ((await this.sealNext(true)) === ROWS_AT_ONCE);
+  }
+
+  private start(): void {
+    this.running = this.round().finally(() => {
+      if (!this.stopped) this.timer = setTimeout(() => this.start(), this.config.AUDIT_SEAL_MS);
+    });
+  }
+
+  private async round(): Promise<void> {
+    try {
+      let sealed = ROWS_AT_ONCE;
+      while (sealed === ROWS_AT_ONCE && !this.stopped) sealed = await this.sealNext(false);
+      await this.measure();
+    } catch (error) {
+      this.log.warn(`round not finished: ${(error as Error).message}`);
+    }
+  }
+
+  /** One checkpoint, of the rows that are committed by now. Answers how many; 0 also when another sealer is at work and `wait` is false. */
+  private sealNext(wait: boolean): Promise<number> {
+    return this.database.transaction(async (transaction) => {
+      if (wait) await transaction.query(`SELECT pg_advisory_xact_lock(${LOCK})`);
+      else {
+        const [lock] = await transaction.query<{ mine: boolean }[]>(`SELECT pg_try_advisory_xact_lock(${LOCK}) AS mine`);
+        if (!lock?.mine) return 0;
+      }
+      await this.key.register(transaction);
+      const rows = await transaction.query<Omit<AuditRow, 'position'>[]>(
+        `SELECT ${ITEM_COLUMNS} FROM (SELECT id FROM audit_unsealed ORDER BY id LIMIT $1) waiting JOIN audit_log a USING (id) ORDER BY a.id`,
+        [ROWS_AT_ONCE],
+      );
+      if (rows.length > 0) await this.seal(rows, transaction);
+      return rows.length;
+    });
+  }
+
+  private async seal(rows: Omit<AuditRow, 'position'>[], transaction: EntityManager): Promise<void> {
+    const [before] = await readCheckpoints(transaction, 'ORDER BY number DESC LIMIT 1');
+    const first = (before?.statement.last ?? 0) + 1;
+    const tree = new MerkleBuilder();
+    const leaves = rows.map((row, index) => leafHash(canonical(toItem(row, first + index))));
+    leaves.forEach((leaf) => tree.add(leaf));
+    const [clock] = await transaction.query<{ now: string }[]>(
+      `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
+    );
+    const checkpoint = signStatement(
+      {
+        ...STATEMENT_FORM,
+        type: 'gwanje.audit.checkpoint' as const,
+        keyId: this.key.id,
+        number: (before?.statement.number ?? 0) + 1,
+        first,
+        last: first + rows.length - 1,
+        count: rows.length,
+        root: tree.root().toString('hex'),
+        previous: before ? statementHash(before.statement) : NO_HASH,
+        sealedAt: clock?.now ?? '',
+      },
+      this.key.key,
+    );
+    await addCheckpoint(transaction, checkpoint);
+    await transaction.query(
+      `INSERT INTO audit_seals (position, audit_id, leaf)
+       SELECT $1::bigint + n - 1, id, leaf FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS sealed (id, leaf, n)`,
+      [first, rows.map(({ id }) => id), leaves],
+    );
+  }
+
+  private async measure(): Promise<void> {
+    const [oldest] = await this.database.query<{ seconds: number }[]>(
+      `SELECT coalesce(extract(epoch FROM clock_timestamp() - (SELECT at FROM audit_unsealed ORDER BY id LIMIT 1)), 0)::float8 AS seconds`,
+    );
+    this.lag.set(Math.max(0, oldest?.seconds ?? 0));
+  }
+}
+
+/** One for each process, however many servers run in it. */
+function gauge(name: string, help: string): Gauge {
+  return (register.getSingleMetric(name) as Gauge | undefined) ?? new Gauge({ name, help });
+}

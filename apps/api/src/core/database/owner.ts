@@ -1,0 +1,138 @@
+import { Logger } from '@nestjs/common';
+import { Client } from 'pg';
+import { DataSource, type QueryRunner } from 'typeorm';
+import type { Config } from '../config/config';
+import { Foundation1700000000001 } from './migrations/0001-foundation';
+import { Rights1700000000002 } from './migrations/0002-rights';
+import { AuditSeals1700000000003 } from './migrations/0003-audit-seals';
+import { Sessions1700000000004 } from './migrations/0004-sessions';
+import { SecondFactor1700000000005 } from './migrations/0005-second-factor';
+
+/** In the order of their names. */
+export const MIGRATIONS = [
+  Foundation1700000000001, Rights1700000000002, AuditSeals1700000000003, Sessions1700000000004, SecondFactor1700000000005,
+];
+
+/** The role that the server works with. It exists once in a cluster, holds no login, and is granted to the server's own. */
+export const APP_ROLE = 'gwanje_app';
+/** As a connection option it is also what `RESET ROLE` leads back to. */
+export const AS_APP_ROLE = `-c role=${APP_ROLE}`;
+
+/** Tables to which the server may only add, and those that it may only read; all others are its to change. */
+const ADD_ONLY = ['audit_log', 'audit_checkpoints', 'audit_seals', 'audit_keys'];
+const READ_ONLY = ['audit_unsealed', 'audit_retentions', 'audit_policy', 'migrations'];
+
+const PATIENCE = { tries: 10, pauseMs: 3_000 };
+const log = new Logger('Database');
+
+/**
+ * What the owner of the database does before the server connects: migrations, the app role and its grants, the retention policy.
+ * Any number of processes may start at once. Answers the connection option of the app role, or undefined when there can be none.
+ */
+export async function prepareDatabase(config: Config): Promise<string | undefined> {
+  const owner = await connect(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
+  try {
+    // Held by a session of its own; whoever else starts waits here.
+    const session = owner.createQueryRunner();
+    await session.query(`SELECT pg_advisory_lock(hashtext('gwanje.migrate'))`);
+    await owner.runMigrations({ transaction: 'each' });
+    await setPolicy(session, config.AUDIT_RETENTION_DAYS);
+    const refused = await grantAppRole(session, config);
+    const unusable = await probe(config.DATABASE_URL);
+    if (!unusable) return AS_APP_ROLE;
+    log.warn(
+      `The server works as the user of DATABASE_URL, not as the role ${APP_ROLE}: ${refused ?? unusable}. ` +
+        'Triggers alone keep the audit log from being changed. ' +
+        `To mend it, let a superuser run: CREATE ROLE ${APP_ROLE} NOLOGIN; GRANT ${APP_ROLE} TO <that user> WITH ADMIN OPTION; and start again.`,
+    );
+    return undefined;
+  } finally {
+    await owner.destroy();
+  }
+}
+
+/** Waits for a database that is not up yet. */
+async function connect(url: string): Promise<DataSource> {
+  for (let tries = 1; ; tries++) {
+    const owner = new DataSource({ type: 'postgres', url, migrations: MIGRATIONS, poolSize: 3, poolErrorHandler: () => undefined });
+    try {
+      return await owner.initialize();
+    } catch (error) {
+      if (tries === PATIENCE.tries) throw error;
+      log.warn(`no connection, tried again: ${(error as Error).message}`);
+      await new Promise((resolve) => setTimeout(resolve, PATIENCE.pauseMs));
+    }
+  }
+}
+
+/** Only the owner sets it: a server that was broken into cannot have more dropped than this. */
+async function setPolicy(owner: QueryRunner, days: number): Promise<void> {
+  await owner
+    .query('UPDATE audit_policy SET retention_days = $1 WHERE retention_days <> $1', [days])
+    .catch((error: Error) => log.warn(`AUDIT_RETENTION_DAYS is not in force, the policy of the database stays: ${error.message}`));
+}
+
+/** Answers why it could not be done, or undefined. */
+async function grantAppRole(owner: QueryRunner, config: Config): Promise<string | undefined> {
+  const login = decodeURIComponent(new URL(config.DATABASE_URL).username);
+  try {
+    await owner.query(`
+      DO $$ BEGIN
+        IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '${APP_ROLE}') THEN
+          CREATE ROLE ${APP_ROLE} NOLOGIN;
+        END IF;
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN
+        NULL; -- made by a start on another database of this cluster
+      END $$`);
+    await joinAppRole(owner, login);
+    await owner.startTransaction();
+    const schema = '(SELECT quote_ident(current_schema()))';
+    const statement = (text: string): Promise<unknown> => owner.query(`DO $$ BEGIN EXECUTE format('${text}', ${schema}); END $$`);
+    await statement(`GRANT USAGE ON SCHEMA %s TO ${APP_ROLE}`);
+    await statement(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO ${APP_ROLE}`);
+    await statement(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO ${APP_ROLE}`);
+    await owner.query(`REVOKE UPDATE, DELETE, TRUNCATE ON ${[...ADD_ONLY, ...READ_ONLY].join(', ')} FROM ${APP_ROLE}`);
+    await owner.query(`REVOKE INSERT ON ${READ_ONLY.join(', ')} FROM ${APP_ROLE}`);
+    await owner.query(`GRANT EXECUTE ON FUNCTION audit_drop_expired(uuid, bigint) TO ${APP_ROLE}`);
+    await owner.commitTransaction();
+    return undefined;
+  } catch (error) {
+    if (owner.isTransactionActive) await owner.rollbackTransaction();
+    return (error as Error).message;
+  }
+}
+
+/** Membership is of the whole cluster, and PostgreSQL refuses two grants of it at the same moment. */
+async function joinAppRole(owner: QueryRunner, login: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const [member] = await owner.manager.query<unknown[]>(
+      `SELECT 1 FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
+       WHERE r.rolname = $1 AND u.rolname = coalesce(nullif($2, ''), session_user)
+       UNION ALL SELECT 1 FROM pg_roles WHERE rolname = coalesce(nullif($2, ''), session_user) AND rolsuper`,
+      [APP_ROLE, login],
+    );
+    if (member) return;
+    try {
+      await owner.query(`DO $$ BEGIN EXECUTE format('GRANT ${APP_ROLE} TO %I', coalesce(nullif(${literal(login)}, ''), session_user)); END $$`);
+    } catch (error) {
+      if (tries === 20 || !/concurrently|unique/.test((error as Error).message)) throw error;
+    }
+  }
+}
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** Whether the server's own user can take the role, and the role has its grants; answers why not. */
+async function probe(url: string): Promise<string | undefined> {
+  const client = new Client({ connectionString: url, options: AS_APP_ROLE });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ granted: boolean }>(`SELECT has_table_privilege('audit_log', 'INSERT') AS granted`);
+    return rows[0]?.granted ? undefined : `the role ${APP_ROLE} has no grants on this database`;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

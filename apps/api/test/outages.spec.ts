@@ -1,0 +1,92 @@
+import request from 'supertest';
+import { eventually, TestEnvironment } from './support/environment';
+import { EventReader } from './support/event-reader';
+import { TcpProxy } from './support/tcp-proxy';
+
+/** Between the server and its parts stands a network that the test can cut. */
+describe('a server whose parts go away', () => {
+  let env: TestEnvironment;
+  let database: TcpProxy;
+  let redis: TcpProxy;
+  beforeAll(async () => {
+    env = await TestEnvironment.create({}, async ({ databaseUrl, redisUrl }) => {
+      [database, redis] = [await TcpProxy.create(databaseUrl), await TcpProxy.create(redisUrl)];
+      return { DATABASE_URL: through(databaseUrl, database), REDIS_URL: through(redisUrl, redis) };
+    });
+  });
+  afterAll(async () => {
+    database.mend();
+    redis.mend();
+    await env.destroy();
+    await database.close();
+    await redis.close();
+  });
+
+  const through = (url: string, proxy: TcpProxy): string => Object.assign(new URL(url), { host: new URL(proxy.url).host }).toString();
+  const ready = async (): Promise<{ status: number; down: string[] }> => {
+    const answer = await request(env.url).get('/health/ready');
+    return { status: answer.status, down: (answer.body as { down: string[] }).down };
+  };
+
+  it('accepts, delivers and finishes commands while Redis is away, and as ever when it is back', async () => {
+    const client = await env.client('no-redis', { concurrency: 2 });
+    const agent = await env.connect(client);
+    redis.cut();
+    await eventually(async () => expect(await ready()).toEqual({ status: 503, down: ['redis'] }));
+    const ids = [];
+    for (let n = 0; n < 10; n++) ids.push(await env.command(client.id));
+    const answered = new Set<string>();
+    const answer = (): Promise<void> =>
+      eventually(async () => {
+        for (const { id } of agent.received) {
+          if (answered.has(id)) continue;
+          answered.add(id);
+          expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200);
+        }
+        expect(answered.size).toBe(ids.length);
+      });
+    await answer();
+    expect(agent.received.map(({ id }) => id)).toEqual(ids);
+    const second = await env.client('no-redis-either');
+    const late = await env.connect(second);
+    redis.mend();
+    await eventually(async () => expect(await ready()).toEqual({ status: 200, down: [] }));
+    const id = await env.command(second.id);
+    await eventually(() => expect(late.received.map((command) => command.id)).toEqual([id]));
+  });
+
+  it('answers 503 while PostgreSQL is away, ends no stream for it, and loses nothing', async () => {
+    const client = await env.client('no-database');
+    const agent = await env.connect(client);
+    const running = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    const watching = await EventReader.open(`${env.url}/api/events`, env.token);
+    await eventually(() => expect(watching.of('point').length).toBeGreaterThan(0));
+
+    database.cut();
+    const calls: [string, () => request.Test][] = [
+      ['create', () => env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })],
+      ['read', () => env.get(`/api/commands/${running}`)],
+      ['list', () => env.get('/api/commands')],
+      ['log-in', () => request(env.url).post('/api/auth/login').send({ email: 'admin@example.com', password: 'x' })],
+      ['enrol', () => request(env.url).post('/api/enrol').send({ token: 'x', name: 'x', platform: 'x' })],
+      ['stream', () => request(env.url).get('/api/events/no-database').set('Authorization', `Bearer ${client.clientKey}`)],
+    ];
+    for (const [what, call] of calls) {
+      const { status, headers, body } = await call();
+      expect([what, status, headers['retry-after'], (body as { code: string }).code]).toEqual([what, 503, '2', 'database_unavailable']);
+    }
+    expect(await agent.post(`/api/commands/${running}/result`, { success: true, data: 1 })).toBe(503);
+    expect(await ready()).toEqual({ status: 503, down: ['postgresql'] });
+    await request(env.url).get('/health/live').expect(200);
+    expect([agent.closed, watching.closed]).toEqual([false, false]);
+
+    database.mend();
+    await eventually(async () => expect(await agent.post(`/api/commands/${running}/result`, { success: true, data: 1 })).toBe(200));
+    expect((await env.reaches(running, 'completed'))['result']).toMatchObject({ data: 1 });
+    const next = await env.command(client.id);
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([running, next]));
+    await eventually(() => expect(watching.of<{ id: string }>('command').some(({ id }) => id === next)).toBe(true));
+    watching.close();
+  });
+});

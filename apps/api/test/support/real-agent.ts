@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { eventually } from './environment';
+
+const ROOT = resolve(__dirname, '..', '..', '..', '..');
+const MAIN = [join(ROOT, 'tools', 'jest', 'run-from-source.cjs'), join(ROOT, 'apps', 'agent', 'src', 'main.ts')];
+/** A start compiles the agent's sources on a machine that may be busy with other tests. */
+const START_MS = 30_000;
+
+interface AgentSettings {
+  serverUrl: string;
+  clientKey: string;
+  /** The agent's policy file. */
+  policy?: object;
+  env?: Record<string, string>;
+}
+
+/** The agent as it runs on a machine: a process of its own with a data folder that outlives it. */
+export class RealAgent {
+  /** Stands for the machine's disk; commands may work in it. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'gwanje-machine-'));
+  log = '';
+  private readonly dataDir = mkdtempSync(join(tmpdir(), 'gwanje-agent-'));
+  private child?: ChildProcess;
+
+  constructor(private readonly settings: AgentSettings) {}
+
+  /** Resolves when the agent says that its stream is live. */
+  async start(): Promise<this> {
+    const before = this.connections;
+    this.child = this.spawn((text) => (this.log += text));
+    await this.connected(before);
+    return this;
+  }
+
+  /** Launches a second agent on the same data folder and waits for its end. */
+  async twin(): Promise<{ exitCode: number; log: string }> {
+    let log = '';
+    const [exitCode] = (await once(this.spawn((text) => (log += text)), 'close')) as [number];
+    return { exitCode, log };
+  }
+
+  /** How many times a stream went live. */
+  get connections(): number {
+    return this.log.split('connected to ').length - 1;
+  }
+
+  /** Waits until a stream went live after the first `before`. */
+  async connected(before: number): Promise<void> {
+    await eventually(() => {
+      if (this.child?.exitCode != null) throw new Error(`the agent ended:\n${this.log}`);
+      if (this.connections <= before) throw new Error(`the agent is not connected:\n${this.log}`);
+    }, START_MS);
+  }
+
+  /** The orderly stop. */
+  stop(): Promise<void> {
+    return this.end('SIGTERM');
+  }
+
+  /** The power cut. */
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  async destroy(): Promise<void> {
+    await this.stop();
+    rmSync(this.dataDir, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private spawn(print: (text: string) => void): ChildProcess {
+    const { serverUrl, clientKey, policy, env } = this.settings;
+    const policyFile = join(this.dataDir, 'policy.json');
+    writeFileSync(policyFile, JSON.stringify({ paths: [this.folder], ...policy }));
+    const child = spawn(process.execPath, MAIN, {
+      env: {
+        ...process.env, SERVER_URL: serverUrl, CLIENT_KEY: clientKey, AGENT_DATA_DIR: join(this.dataDir, 'data'), AGENT_POLICY: policyFile,
+        LOG_LEVEL: 'info', ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => print(text.toString()));
+    return child;
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  }
+}

@@ -1,0 +1,57 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** The network between agent and server, which the test can cut or freeze. */
+export class TcpProxy {
+  private readonly sockets = new Set<Socket>();
+  private isCut = false;
+
+  private constructor(
+    private readonly server: Server,
+    readonly url: string,
+  ) {}
+
+  static async create(target: string): Promise<TcpProxy> {
+    const { hostname, port } = new URL(target);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const proxy = new TcpProxy(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.on('connection', (near) => {
+      if (proxy.isCut) return near.destroy();
+      const far = connect(Number(port), hostname);
+      proxy.keep(near, far);
+      proxy.keep(far, near);
+      near.pipe(far).pipe(near);
+      return undefined;
+    });
+    return proxy;
+  }
+
+  /** Ends all connections and refuses new ones. */
+  cut(): void {
+    this.isCut = true;
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  mend(): void {
+    this.isCut = false;
+  }
+
+  /** The connections of now stay open and carry nothing any more, in either direction; new ones work. */
+  freeze(): void {
+    for (const socket of this.sockets) socket.unpipe().pause();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private keep(socket: Socket, other: Socket): void {
+    this.sockets.add(socket);
+    socket.on('error', () => other.destroy());
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      other.destroy();
+    });
+  }
+}
