@@ -27,7 +27,7 @@ describe('sign-in by OpenID Connect', () => {
     provider = await OpenIdTestProvider.start();
     const settings = { ...provider.settings, OIDC_SCOPES: 'openid profile email groups', OIDC_ROLE_MAP: JSON.stringify(ROLE_MAP), OIDC_NAME: 'Example ID', LOG_LEVEL: 'trace' };
     const sink = { write: (line: string): boolean => log.push(line) > 0 } as unknown as NodeJS.WritableStream;
-    env = await TestEnvironment.create(settings, undefined, (config) => new Log(config, sink));
+    env = await TestEnvironment.create(settings, undefined, new Log({ NODE_ENV: 'production', LOG_LEVEL: 'trace' }, sink));
     await provider.serve(env.url);
   });
   afterAll(async () => {

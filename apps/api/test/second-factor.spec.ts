@@ -237,7 +237,7 @@ describe('the second factor', () => {
   it('leaves no secret, code or token in log and audit record', async () => {
     const lines: string[] = [];
     const sink = { write: (line: string): boolean => lines.push(line) > 0 } as unknown as NodeJS.WritableStream;
-    const logged = await TestEnvironment.create({ LOG_LEVEL: 'trace' }, undefined, (config) => new Log(config, sink));
+    const logged = await TestEnvironment.create({ LOG_LEVEL: 'trace' }, undefined, new Log({ NODE_ENV: 'production', LOG_LEVEL: 'trace' }, sink));
     const here = env;
     env = logged;
     try {
