@@ -58,8 +58,9 @@ async function main(): Promise<void> {
 
 function person(id: string, all: boolean): Person {
   const permissions: Person['permissions'] = ['commands.read', 'clients.read'];
+  const secondFactor = { enabled: false, required: false, satisfied: true };
   const origin = { requestId: 'plans', address: '127.0.0.1' };
-  return { type: 'user', id, email: '', name: '', roles: [], permissions, everywhere: all ? permissions : [], rightsVersion: 1, origin };
+  return { type: 'user', id, email: '', name: '', roles: [], secondFactor, permissions, everywhere: all ? permissions : [], rightsVersion: 1, origin };
 }
 
 /** Runs `act`, catches the queries that it sends, and explains each once more in a transaction that is undone. */

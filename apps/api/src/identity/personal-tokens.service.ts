@@ -33,6 +33,7 @@ export class PersonalTokensService implements PersonalTokens {
   ) {}
 
   async create(input: CreateTokenDto, by: Person): Promise<{ id: string; token: string }> {
+    if (!by.secondFactor.satisfied) throw new Forbidden('A role of yours demands a second factor: enrol or prove it first');
     const lacking = (input.permissions ?? []).filter((permission) => !by.permissions.includes(permission));
     if (lacking.length > 0) throw new Forbidden(`You cannot give what you do not have: ${lacking.join(', ')}`);
     if (input.expiresAt && Date.parse(input.expiresAt) <= Date.now()) throw new InvalidInput([{ path: 'expiresAt', message: 'must be in the future' }]);

@@ -159,6 +159,7 @@ export class RbacService {
 
 function judge(account: Account | null, scope: string, action: string, client: string, grants: Explanation['grants']): { allowed: boolean; reasons: string[] } {
   if (!account) return { allowed: false, reasons: ['The account is disabled'] };
+  if (!account.secondFactor.satisfied) return { allowed: false, reasons: ['A role of theirs demands a second factor, and the account has none'] };
   if (!account.permissions.includes('commands.create')) {
     return { allowed: false, reasons: [`None of the roles (${account.roles.join(', ') || 'none'}) has the permission commands.create`] };
   }

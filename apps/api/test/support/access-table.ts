@@ -28,6 +28,10 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'POST /api/auth/login': { who: 'everybody', body: () => ({ email: 'unknown@example.com', password: 'x' }), answer: [401, 429] },
   'POST /api/auth/refresh': { who: 'everybody', answer: [401] },
   'POST /api/auth/logout': { who: 'everybody' },
+  'GET /api/auth/methods': { who: 'everybody' },
+  // Without a provider there is no such way to log in, and nothing was begun that could come back.
+  'GET /api/auth/openid/start': { who: 'everybody', answer: [404] },
+  'GET /api/auth/openid/callback': { who: 'everybody', answer: [404] },
   'POST /api/enrol': { who: 'everybody', body: () => ({ token: 'x', name: 'x', platform: 'x' }), answer: [401] },
 
   'GET /api/auth/me': { who: 'anybody logged in' },
@@ -37,6 +41,13 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'POST /api/auth/tokens': { who: 'anybody logged in', body: () => ({ name: 'script' }) },
   'GET /api/auth/tokens': { who: 'anybody logged in' },
   'DELETE /api/auth/tokens/{id}': { who: 'anybody logged in', thing: 'token' },
+
+  'GET /api/auth/second-factor': { who: 'anybody logged in' },
+  'POST /api/auth/second-factor': { who: 'anybody logged in' },
+  'POST /api/auth/second-factor/confirm': { who: 'anybody logged in', body: () => ({ otp: 'no code' }), answer: [400, 409, 429] },
+  'POST /api/auth/second-factor/prove': { who: 'anybody logged in', body: () => ({ otp: 'no code' }), answer: [409] },
+  'DELETE /api/auth/second-factor': { who: 'anybody logged in', answer: [409] },
+  'POST /api/auth/second-factor/recovery-codes': { who: 'anybody logged in', answer: [409] },
 
   'GET /api/permissions': { who: 'anybody logged in' },
   'GET /api/permissions/explain': { who: 'users.manage', thing: 'client', query: ({ client, user }) => `?user=${user}&action=noop&client=${client}` },
@@ -52,6 +63,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'PATCH /api/users/{id}': { who: 'users.manage', thing: 'user', body: () => ({ name: 'y' }) },
   'DELETE /api/users/{id}': { who: 'users.manage', thing: 'user' },
   'PUT /api/users/{id}/roles': { who: 'users.manage', thing: 'user', body: () => ({ roles: [] }) },
+  'DELETE /api/users/{id}/second-factor': { who: 'users.manage', thing: 'user', answer: [409] },
   'POST /api/users/{id}/reset-password': { who: 'users.manage', thing: 'user' },
 
   'GET /api/clients/{id}/permissions': { who: 'grants.manage', thing: 'client' },

@@ -28,6 +28,13 @@ export interface Rights {
   rightsVersion: number;
 }
 
+/** Whether a person has a second factor, whether it is demanded of them, and whether what is demanded was done: without that they have no permissions. */
+export interface SecondFactorState {
+  enabled: boolean;
+  required: boolean;
+  satisfied: boolean;
+}
+
 /** Somebody logged in, or a script with a personal access token of theirs. */
 export interface Person extends Rights {
   type: 'user';
@@ -35,6 +42,7 @@ export interface Person extends Rights {
   email: string;
   name: string;
   roles: string[];
+  secondFactor: SecondFactorState;
   /** The session that the access token belongs to; absent for a personal access token. */
   sessionId?: string;
   /** The personal access token; absent for a session. */
