@@ -13,12 +13,16 @@ export interface RunningRedis extends RunningServer {
 }
 
 /** Starts a real Redis on a free loopback port, or the one given; where none can be had, an emulation stands in, loudly. */
-export async function startRedis(dataDir: string, log?: Log, samePort?: number): Promise<RunningRedis> {
+export async function startRedis(
+  dataDir: string,
+  log?: Log,
+  { port: samePort, signal }: { port?: number; signal?: AbortSignal } = {},
+): Promise<RunningRedis> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const folder = realpathSync(dataDir);
   const pidFile = join(folder, 'redis.pid');
   await stopEarlier(folder, pidFile, log);
-  const binary = await findRedis(log);
+  const binary = await findRedis(log, signal);
   const port = samePort ?? (await freePort());
   return binary ? startReal(binary, folder, pidFile, port) : emulate(port);
 }

@@ -28,7 +28,7 @@ async function ownPostgres(launcher: Launcher, folder: string): Promise<string> 
 /** It carries only news: when it ends, a new one takes its place, and nothing is lost meanwhile. */
 async function ownRedis(launcher: Launcher, folder: string): Promise<RunningRedis> {
   const start = (port?: number): Promise<RunningRedis> =>
-    launcher.own('Redis', () => startRedis(folder, (line) => launcher.say(line), port));
+    launcher.own('Redis', () => startRedis(folder, (line) => launcher.say(line), { port, signal: launcher.signal }));
   const redis = await launcher.step('Redis: starting', () => start());
   launcher.say(`Redis: ready on port ${redis.port}`);
   const replace = async (): Promise<void> => {
