@@ -60,7 +60,14 @@ export async function startPostgres(dataDir: string, log?: Log, { fast = false }
     await stop();
     throw error;
   }
-  return { url: `${address}/${NAME}`, port, pid: child.pid ?? 0, gone: exitOf(child), stop, kill: () => void child.kill('SIGQUIT') };
+  return {
+    url: `${address}/${NAME}`,
+    port,
+    pid: child.pid ?? 0,
+    gone: exitOf(child),
+    stop,
+    kill: () => void child.kill('SIGQUIT'),
+  };
 }
 
 async function waitUntilReady(url: string, complaint: () => string | null): Promise<void> {
