@@ -1,8 +1,8 @@
-import { fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { END_WITH_LAUNCHER, type Launcher } from './launcher';
+import type { Launcher } from './launcher';
 import { ROOT } from './folder';
 import { takeLock } from './lock';
 
@@ -105,18 +105,16 @@ function newest(path: string): number {
 function run({ name, command }: Target, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const [file = '', ...args] = command;
-    const child = fork(join(ROOT, file), args, {
+    const child = spawn(process.execPath, [join(ROOT, file), ...args], {
       cwd: ROOT,
       signal,
       env: { ...process.env, NG_CLI_ANALYTICS: 'false' },
-      // A killed launcher's compiler must not write while the next start builds.
-      execArgv: ['--import', END_WITH_LAUNCHER],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
     const collect = (text: Buffer): void => void (output += text.toString());
-    child.stdout?.on('data', collect);
-    child.stderr?.on('data', collect);
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) return resolve();

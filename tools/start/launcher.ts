@@ -9,8 +9,8 @@ export interface Owned {
   kill(): void;
 }
 
-/** Runs first in each Node process: if the launcher is killed, the channel to it breaks and the program ends in order. */
-export const END_WITH_LAUNCHER =
+/** Runs first in each program: if the launcher is killed, the channel to it breaks and the program ends in order. */
+const END_WITH_LAUNCHER =
   'data:text/javascript,process.on("disconnect",()=>{' +
   'process.kill(process.pid,"SIGTERM");setTimeout(()=>process.kill(process.pid,"SIGKILL"),1e4).unref()});' +
   'process.channel?.unref()';
