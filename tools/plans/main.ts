@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource, type Logger } from 'typeorm';
 import { CommandReader } from '../../apps/api/src/commands/command-reader';
+import { CommandSweeps } from '../../apps/api/src/commands/command-sweeps';
 import { CommandStore } from '../../apps/api/src/commands/command-store';
 import { loadConfig } from '../../apps/api/src/core/config/config';
 import type { Person } from '../../apps/api/src/core/access/access';
@@ -31,14 +32,15 @@ async function main(): Promise<void> {
     console.log('Filling: 10,000 clients, 1,000,000 commands of which 100,000 wait …');
     const { client, confined } = await fill(postgres.url, admin?.id ?? '');
     const store = app.get(CommandStore, { strict: false });
+    const sweeps = app.get(CommandSweeps, { strict: false });
     const reader = app.get(CommandReader, { strict: false });
     const everything = person(admin?.id ?? '', true);
     const page = { limit: 50 };
     const cases: [string, () => Promise<unknown>][] = [
       ['claim for one client', () => store.claim([client])],
-      ['sweep: expire', () => store.expire(500)],
-      ['sweep: time out', () => store.timeOut(500)],
-      ['sweep: clients with due work and a free slot', () => store.findStarving(500)],
+      ['sweep: expire', () => sweeps.expire(500)],
+      ['sweep: time out', () => sweeps.timeOut(500)],
+      ['sweep: clients with due work and a free slot', () => sweeps.findStarving(500)],
       ['list by client', () => reader.list({ ...page, clientId: client }, everything)],
       ['list by status', () => reader.list({ ...page, status: 'failed' }, everything)],
       ['list of a person confined to five clients', () => reader.list(page, person(confined, false))],
