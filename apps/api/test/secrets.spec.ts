@@ -63,7 +63,7 @@ describe('secrets', () => {
     await env.post('/api/commands', { clientId: client.id, action: 'print', payload: { filePath: 5, password: canary() } }).expect(400);
     // Something that nobody foresaw: the error is logged, and says nothing of what was sent.
     await env.sql('ALTER TABLE roles RENAME TO roles_away');
-    const broken = await request(env.url).post('/api/commands').set('Authorization', `Bearer ${env.token}`).send({ clientId: canary(), password: canary() });
+    const broken = await env.get(`/api/clients?q=${canary()}`).set('X-Api-Key', canary());
     await env.sql('ALTER TABLE roles_away RENAME TO roles');
     expect(broken.status).toBe(500);
 

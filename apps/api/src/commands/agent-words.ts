@@ -4,9 +4,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { type AuditEntry, AuditService } from '../audit/audit.service';
+import { ClientKeysService } from '../clients/client-keys.service';
 import type { AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
-import { Conflict, DomainError, Hidden } from '../core/errors/errors';
+import { Conflict, DomainError, Hidden, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { CommandStore, type LockedCommand, type Move } from './command-store';
 import type { ResultDto } from './commands.dto';
@@ -32,6 +33,7 @@ export class AgentWords {
 
   constructor(
     private readonly commands: CommandStore,
+    private readonly keys: ClientKeysService,
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
@@ -45,6 +47,7 @@ export class AgentWords {
 
   private async write(group: Word[]): Promise<(LockedCommand | Error)[]> {
     const results = await this.commands.transaction(async (transaction) => {
+      const ended = new Set(await this.keys.ended([...new Set(group.map(({ agent }) => agent.keyId))], transaction));
       const locked = await this.commands.lockAll(group.map(({ id }) => id), group.map(({ agent }) => agent.id), transaction);
       // A start and a result of the same command may come together: starts are moved first.
       const answers = new Map<Word, LockedCommand | Error>();
@@ -52,6 +55,10 @@ export class AgentWords {
         const verdicts: Verdict[] = [];
         for (const word of group.filter((one) => one.kind === kind)) {
           const command = locked.get(word.id.toLowerCase());
+          if (ended.has(word.agent.keyId)) {
+            answers.set(word, new StaleCaller('The client key is not valid'));
+            continue;
+          }
           const verdict = command?.clientId === word.agent.id ? judge(word, command) : hidden(word);
           answers.set(word, verdict instanceof Error ? verdict : (command ?? hidden(word)));
           if (!(verdict instanceof Error)) verdicts.push(verdict);

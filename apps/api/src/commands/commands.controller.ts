@@ -22,7 +22,7 @@ export class CommandsController {
     private readonly warden: StreamWarden,
   ) {}
 
-  @ForPeople('commands.create')
+  @ForPeople('commands.create', { checkedAgain: true })
   @Post('commands')
   async create(
     @Body() body: CreateCommandDto,

@@ -6,8 +6,9 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
-import { Conflict, InvalidInput, NotFound } from '../core/errors/errors';
+import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandStore, type LockedCommand } from './command-store';
@@ -25,12 +26,24 @@ export class CommandsService {
     private readonly words: AgentWords,
     private readonly clients: ClientsService,
     private readonly audit: AuditService,
+    private readonly accounts: AccountsService,
     private readonly rbac: RbacService,
     private readonly bus: Bus,
   ) {}
 
   /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. */
   async submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<Receipt> {
+    try {
+      return await this.submitAs(by, input, idempotencyKey);
+    } catch (error) {
+      if (!(error instanceof StaleCaller)) throw error;
+      const again = await this.accounts.again(by);
+      this.rbac.requirePermission(again, 'commands.create');
+      return this.submitAs(again, input, idempotencyKey);
+    }
+  }
+
+  private async submitAs(by: Person, input: CreateCommandDto, idempotencyKey?: string): Promise<Receipt> {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
     });

@@ -4,8 +4,9 @@ import type { EntityManager } from 'typeorm';
 import { type AuditEntry, AuditService } from '../audit/audit.service';
 import type { Person } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
-import { Conflict, InvalidInput } from '../core/errors/errors';
+import { Conflict, InvalidInput, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { PeopleService } from '../identity/people.service';
 import { CommandStore, type NewCommand } from './command-store';
 import type { CommandView } from './command-view';
 import { Dispatcher } from './dispatcher';
@@ -21,18 +22,23 @@ export interface Submission {
 /** What became of it: the new command, or the id of the one that the same key gave before. */
 export type Receipt = { stored: CommandView } | { earlier: string };
 
-/** Takes commands in: stores those that arrive together by one transaction, and tells of them after its commit. */
+/**
+ * Takes commands in: makes sure that their callers' rights are still those by which they were allowed, stores those that arrive
+ * together by one transaction, and tells of them after its commit.
+ */
 @Injectable()
 export class Intake {
   private readonly commits = new GroupCommit<Submission, Receipt>((group) => this.store(group));
 
   constructor(
     private readonly commands: CommandStore,
+    private readonly people: PeopleService,
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
   ) {}
 
+  /** Throws StaleCaller when the rights of the caller have changed since they were looked at. */
   add(submission: Submission): Promise<Receipt> {
     return this.commits.add(submission);
   }
@@ -65,7 +71,12 @@ export class Intake {
   private async store(group: Submission[]): Promise<(Receipt | Error)[]> {
     const receipts = await this.commands.transaction(async (transaction) => {
       const earlier = new Map<Submission, string | Error>();
+      const changed = await this.people.changed(group.map(({ by }) => by), transaction);
       for (const submission of group) {
+        if (changed.has(submission.by)) {
+          earlier.set(submission, new StaleCaller());
+          continue;
+        }
         const { command, by, idempotency } = submission;
         const known = await this.claimKey(idempotency, command.id, by, transaction).catch((error: unknown) => {
           if (error instanceof Conflict || error instanceof InvalidInput) return error;

@@ -8,6 +8,7 @@ import { Bus } from '../core/events/bus.service';
 import type { LoginDto } from './auth.dto';
 import { LoginGuard } from './login-guard';
 import { OneTimeCodes } from './one-time-codes';
+import { PersonalTokensService } from './personal-tokens.service';
 import { PasswordsService } from './passwords.service';
 import { SessionsService, type Tokens } from './sessions.service';
 
@@ -33,6 +34,7 @@ export class AccountsService {
     private readonly passwords: PasswordsService,
     private readonly codes: OneTimeCodes,
     private readonly sessions: SessionsService,
+    private readonly tokens: PersonalTokensService,
     private readonly audit: AuditService,
     private readonly bus: Bus,
   ) {}
@@ -65,6 +67,13 @@ export class AccountsService {
   async requirePassword(password: string, path: string, by: Person): Promise<void> {
     const proven = await this.guard.attempt(by.email, by.origin.address, () => this.verify(by.email, password, by));
     if (!proven) throw new InvalidInput([{ path, message: 'is wrong' }]);
+  }
+
+  /** The caller with the rights of now, when those that the guard believed have changed; throws Unauthorized when the session or token has ended. */
+  async again(person: Person): Promise<Person> {
+    const now = person.sessionId ? await this.sessions.person(person.sessionId) : await this.tokens.findById(person.tokenId ?? '');
+    if (!now) throw new Unauthorized();
+    return { ...now, origin: person.origin };
   }
 
   /** Every other session of the person ends. */

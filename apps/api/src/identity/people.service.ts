@@ -59,8 +59,8 @@ export class PeopleService {
   }
 
   /** Whose session or token has ended, and whose rights are no longer what they were; nothing of the others. */
-  async changed(people: readonly Person[]): Promise<Map<Person, 'ended' | 'rights_changed'>> {
-    const rows = await this.database.query<{ id: string; version: number }[]>(
+  async changed(people: readonly Person[], transaction: EntityManager = this.database.manager): Promise<Map<Person, 'ended' | 'rights_changed'>> {
+    const rows = await transaction.query<{ id: string; version: number }[]>(
       `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
        WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
        UNION ALL

@@ -71,6 +71,11 @@ export class RbacService {
     return rows.length > atMost ? null : rows.map((row) => row.client_id);
   }
 
+  /** Throws Forbidden unless `who` has the permission somewhere. */
+  requirePermission(who: Holder, permission: Permission): void {
+    if (!who.permissions.includes(permission)) throw lacks(permission);
+  }
+
   /** Throws Forbidden unless `who` may do this to commands of `action` on all these clients, with this payload. */
   async requireMay(who: Holder, permission: Permission, action: string, clientIds: readonly string[], payload?: Record<string, unknown>): Promise<void> {
     const reason = await this.refusal(who, permission, action, clientIds, payload);
@@ -88,7 +93,7 @@ export class RbacService {
   async refusal(
     who: Holder, permission: Permission, action: string, clientIds: readonly string[], payload?: Record<string, unknown>, transaction?: EntityManager,
   ): Promise<DomainError | null> {
-    if (!who.permissions.includes(permission)) return new Forbidden(`You need the permission ${permission}`);
+    if (!who.permissions.includes(permission)) return lacks(permission);
     if (who.everywhere.includes(permission)) return null;
     const rows = await this.reach(who.id, action, clientIds, transaction);
     const byClient = new Map<string, ReachRow[]>();
@@ -156,6 +161,8 @@ export class RbacService {
     return who.permissions.includes(permission) ? who.id : null;
   }
 }
+
+const lacks = (permission: Permission): Forbidden => new Forbidden(`You need the permission ${permission}`);
 
 function judge(account: Account | null, scope: string, action: string, client: string, grants: Explanation['grants']): { allowed: boolean; reasons: string[] } {
   if (!account) return { allowed: false, reasons: ['The account is disabled'] };
