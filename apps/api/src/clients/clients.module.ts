@@ -20,6 +20,6 @@ import { GatewayService } from './gateway.service';
     ClientKeys,
     { provide: AgentKeys, useExisting: ClientKeys },
   ],
-  exports: [ClientsService, GatewayService],
+  exports: [ClientsService, GatewayService, AgentKeys],
 })
 export class ClientsModule {}

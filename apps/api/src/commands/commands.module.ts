@@ -5,6 +5,8 @@ import { ClientsModule } from '../clients/clients.module';
 import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { AgentCommandsController } from './agent-commands.controller';
+import { AgentFrames } from './agent-frames';
+import { AgentSocketController } from './agent-socket.controller';
 import { ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
 import { CommandStore } from './command-store';
@@ -18,7 +20,10 @@ import { Sweeper } from './sweeper';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
-  controllers: [CommandsController, AgentCommandsController, ConsoleEventsController],
-  providers: [CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService, NewsDesk],
+  controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController],
+  providers: [
+    CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService, NewsDesk,
+    AgentFrames,
+  ],
 })
 export class CommandsModule {}
