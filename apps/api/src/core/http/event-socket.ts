@@ -38,6 +38,7 @@ export class EventSocket implements EventSink {
   }
 
   end(): void {
+    if (this.socket.readyState === this.socket.CLOSED) return;
     this.socket.close(1000);
     const timer = setTimeout(() => this.socket.terminate(), CLOSING_MS);
     this.socket.once('close', () => clearTimeout(timer));
