@@ -13,7 +13,9 @@ import { ShellHandler } from './handlers/shell.handler';
 import { SystemInfoHandler } from './handlers/system-info.handler';
 import { Journal } from './journal/journal';
 import { ApiClient } from './link/api-client';
-import { EventStreamLink } from './link/event-stream';
+import { EventStream } from './link/event-stream';
+import { Link } from './link/link';
+import { WebSocketLink } from './link/web-socket';
 import { Policy } from './policy/policy';
 import { PayloadCheck } from './runner/payload-check';
 import { ResultPoster } from './runner/result-poster';
@@ -45,11 +47,13 @@ function registry(policy: Policy): HandlerRegistry {
     },
     { provide: HandlerRegistry, useFactory: registry, inject: [Policy] },
     ApiClient,
-    EventStreamLink,
+    EventStream,
     Journal,
+    Link,
     PayloadCheck,
     ResultPoster,
     Runner,
+    WebSocketLink,
   ],
 })
 export class AgentModule {}

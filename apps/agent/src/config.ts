@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path';
 export class AgentConfig {
   serverUrl: string;
   clientKey: string;
+  /** How commands come: server-sent events, or a WebSocket where one gets through. */
+  transport: 'sse' | 'ws';
   dataDir: string;
   policyFile?: string;
   concurrency: number;
@@ -19,6 +21,8 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   if (!isHttpUrl(serverUrl)) problems.push('SERVER_URL must be an http(s) address, such as https://gwanje.example');
   const clientKey = (env.CLIENT_KEY ?? '').trim();
   if (!/^sk_[^\s_]+_\S+$/.test(clientKey)) problems.push('CLIENT_KEY must look like sk_<client>_<secret>');
+  const transport = (env.TRANSPORT ?? '').trim() || 'sse';
+  if (transport !== 'sse' && transport !== 'ws') problems.push('TRANSPORT must be sse or ws');
   const whole = (name: string, preset: number, least: number, most: number): number => {
     const value = Number(env[name] || preset);
     const fits = Number.isInteger(value) && value >= least && value <= most;
@@ -31,6 +35,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   return {
     serverUrl,
     clientKey,
+    transport: transport === 'ws' ? 'ws' : 'sse',
     dataDir: resolve(env.AGENT_DATA_DIR || join(homedir(), '.gwanje-agent')),
     policyFile: env.AGENT_POLICY ? resolve(env.AGENT_POLICY) : undefined,
     concurrency,

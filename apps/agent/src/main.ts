@@ -4,7 +4,7 @@ import { AgentModule } from './agent.module';
 import { readConfig } from './config';
 import { lockFolder } from './journal/folder-lock';
 import { Journal } from './journal/journal';
-import { EventStreamLink } from './link/event-stream';
+import { Link } from './link/link';
 import { AgentLog } from './log';
 import { Policy } from './policy/policy';
 import { Runner } from './runner/runner';
@@ -18,7 +18,7 @@ async function main(): Promise<void> {
     Policy.load(config.policyFile, config.dataDir);
     await lockFolder(config.dataDir);
     const app = await NestFactory.createApplicationContext(AgentModule, { logger: log, abortOnError: false });
-    const link = app.get(EventStreamLink);
+    const link = app.get(Link);
     const runner = app.get(Runner);
     let stopped = false;
     const stop = async (why: string): Promise<void> => {

@@ -9,6 +9,7 @@ import type { Config } from './core/config/config';
 import { inspectBody } from './core/http/body-hygiene';
 import { serveConsole } from './core/http/console';
 import { logRequests } from './core/http/request-log';
+import { routeUpgrades } from './core/http/upgrade';
 import { DtoPipe } from './core/http/validation';
 
 const BODY_BYTES = 1 << 20;
@@ -33,6 +34,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     done();
   });
   logRequests(fastify);
+  routeUpgrades(fastify);
   fastify.addHook('preValidation', (request, _reply, done) => {
     try {
       if (!Buffer.isBuffer(request.body)) inspectBody(request.body);

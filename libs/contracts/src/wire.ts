@@ -22,6 +22,38 @@ export interface ByeFrame {
   reason: 'replaced' | 'shutdown' | 'revoked';
 }
 
+/** One text message on a WebSocket, from server to agent. `hello`, `command`, `cancel` and `bye` are those of the event stream. */
+export interface ServerFrame {
+  event: string;
+  /** The event's id, as on an event stream. */
+  id?: string;
+  /** Of `answer`, and of `error` where it could be read: the agent's frame that is meant. */
+  ref?: number;
+  data: unknown;
+}
+
+/** `data` of `event: answer`: what the call of the same name would have answered over HTTP; a problem document from 400 on. */
+export interface FrameAnswer {
+  status: number;
+  body?: unknown;
+}
+
+export const AGENT_EVENTS = ['session', 'start', 'output', 'result'] as const;
+export type AgentEvent = (typeof AGENT_EVENTS)[number];
+
+/**
+ * One text message on a WebSocket, from agent to server. `data` is the body of the call of the same name over HTTP, and, but for
+ * `session`, the `id` of the command beside it. `ref` is a number of the agent's choice, from 0, that the answer repeats.
+ */
+export interface AgentFrame {
+  event: AgentEvent;
+  ref: number;
+  data: object;
+}
+
+/** Of an agent's frame: room for every body that HTTP takes (1 MiB), and for what stands around it. */
+export const MAX_FRAME_BYTES = (1 << 20) + 1024;
+
 export interface InFlightEntry {
   id: string;
   attempt: number;

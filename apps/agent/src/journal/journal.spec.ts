@@ -34,7 +34,8 @@ describe('Journal', () => {
 
   beforeEach(() => {
     const dataDir = mkdtempSync(join(tmpdir(), 'gwanje-journal-'));
-    config = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', dataDir, concurrency: 1, silenceMs: 1000 };
+    const link = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', transport: 'sse' as const, silenceMs: 1000 };
+    config = { ...link, dataDir, concurrency: 1 };
     journal = new Journal(config);
   });
   afterEach(async () => {

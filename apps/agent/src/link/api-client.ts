@@ -1,7 +1,15 @@
-import type { OutputReport, ResultReport, SessionRequest, SessionResponse } from '@gwanje/contracts';
+import type {
+  AgentEvent,
+  FrameAnswer,
+  OutputReport,
+  ResultReport,
+  SessionRequest,
+  SessionResponse,
+} from '@gwanje/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { AgentConfig } from '../config';
 import { backoffMs, messageOf, wait } from '../waiting';
+import { WebSocketLink } from './web-socket';
 
 export interface Refusal {
   ok: false;
@@ -24,89 +32,114 @@ interface CallOptions {
   once?: boolean;
 }
 
+const JSON_HEADERS = { 'Content-Type': 'application/json' };
 const REQUEST_TIMEOUT_MS = 15_000;
 /** A line slower than this (256 KiB/s) is given up by an upload and tried again. */
 const SLOWEST_BYTES_PER_MS = 262;
 
-/** Owns the calls to the server, repeated until it answers; it must never decide what an answer means for a command. */
+/** What one call says, over HTTP and, where it has such a form, over a WebSocket. */
+interface Call {
+  path: string;
+  body: string | Buffer;
+  frame?: { event: AgentEvent; data: object };
+}
+
+/**
+ * Owns the calls to the server, repeated until it answers; it must never decide what an answer means for a command. The first try goes
+ * over the WebSocket when one is live, every other over HTTP: the server takes the same words again as a no-op, by whichever way they come.
+ */
 @Injectable()
 export class ApiClient {
   private readonly log = new Logger('api');
 
-  constructor(private readonly config: AgentConfig) {}
+  constructor(
+    private readonly config: AgentConfig,
+    private readonly socket: WebSocketLink,
+  ) {}
 
+  /** Always over HTTP: it comes before the connection. */
   session(body: SessionRequest, signal?: AbortSignal): Promise<Answer<SessionResponse>> {
-    return this.json<SessionResponse>('/api/agents/session', body, { signal });
+    const call = { path: '/api/agents/session', body: JSON.stringify(body) };
+    return this.repeat<SessionResponse>(call, { signal, headers: JSON_HEADERS });
   }
 
   start(id: string, attempt: number, signal?: AbortSignal): Promise<Answer<unknown>> {
-    return this.json(`/api/commands/${encodeURIComponent(id)}/start`, { attempt }, { signal });
+    return this.say('start', id, { attempt }, { signal });
   }
 
   output(id: string, body: OutputReport, signal?: AbortSignal): Promise<Answer<unknown>> {
-    return this.json(`/api/commands/${encodeURIComponent(id)}/output`, body, { signal });
+    return this.say('output', id, body, { signal });
   }
 
   result(id: string, body: ResultReport, options: CallOptions = {}): Promise<Answer<unknown>> {
-    return this.json(`/api/commands/${encodeURIComponent(id)}/result`, body, options);
+    return this.say('result', id, body, options);
   }
 
   artifact(id: string, name: string, type: string, bytes: Buffer, signal?: AbortSignal): Promise<Answer<Artifact>> {
     const headers = { 'Content-Type': type, 'X-File-Name': encodeURIComponent(name) };
     const timeoutMs = REQUEST_TIMEOUT_MS + Math.ceil(bytes.length / SLOWEST_BYTES_PER_MS);
-    const options = { signal, headers, timeoutMs };
-    return this.repeat<Artifact>(`/api/commands/${encodeURIComponent(id)}/artifacts`, bytes, options);
+    return this.repeat<Artifact>({ path: pathOf(id, 'artifacts'), body: bytes }, { signal, headers, timeoutMs });
   }
 
-  private json<T>(path: string, body: object, options: CallOptions): Promise<Answer<T>> {
-    return this.repeat<T>(path, JSON.stringify(body), { headers: { 'Content-Type': 'application/json' }, ...options });
+  private say(event: AgentEvent, id: string, body: object, options: CallOptions): Promise<Answer<unknown>> {
+    const call = { path: pathOf(id, event), body: JSON.stringify(body), frame: { event, data: { id, ...body } } };
+    return this.repeat(call, { headers: JSON_HEADERS, ...options });
   }
 
   /** Rejects only when the signal fires, or after the only try. */
-  private async repeat<T>(path: string, body: string | Buffer, options: CallOptions): Promise<Answer<T>> {
+  private async repeat<T>(call: Call, options: CallOptions): Promise<Answer<T>> {
     for (let failures = 0; ; failures++) {
       options.signal?.throwIfAborted();
       try {
-        return await this.tryOnce<T>(path, body, options);
+        return await this.tryOnce<T>(call, options, failures === 0);
       } catch (error) {
         options.signal?.throwIfAborted();
         if (options.once) throw error;
-        if (failures % 10 === 0) this.log.warn(`${path}: ${messageOf(error)}; trying again`);
+        if (failures % 10 === 0) this.log.warn(`${call.path}: ${messageOf(error)}; trying again`);
       }
       await wait(backoffMs(failures), options.signal);
     }
   }
 
-  private async tryOnce<T>(path: string, body: string | Buffer, options: CallOptions): Promise<Answer<T>> {
+  private async tryOnce<T>(call: Call, options: CallOptions, isFirst: boolean): Promise<Answer<T>> {
     const timeout = AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    const { frame } = call;
+    const spoken = frame && isFirst ? this.socket.ask(frame.event, frame.data, signal) : null;
+    const { status, body } = await (spoken ?? this.post(call, options, signal));
+    if (status >= 200 && status < 300) return { ok: true, body: body as T };
+    if (status >= 500 || status === 429 || status === 408) throw new Error(`the server answered ${status}`);
+    return { ok: false, status, detail: detailOf(body) };
+  }
+
+  /** The body is the parsed JSON, or the text that was none. */
+  private async post({ path, body }: Call, { headers }: CallOptions, signal: AbortSignal): Promise<FrameAnswer> {
     const response = await fetch(this.config.serverUrl + path, {
       method: 'POST',
-      headers: { ...options.headers, Authorization: `Bearer ${this.config.clientKey}` },
+      headers: { ...headers, Authorization: `Bearer ${this.config.clientKey}` },
       body,
-      signal: options.signal ? AbortSignal.any([options.signal, timeout]) : timeout,
+      signal,
     });
-    const text = await response.text();
-    if (response.ok) return { ok: true, body: parse(text) as T };
-    if (response.status >= 500 || response.status === 429 || response.status === 408) {
-      throw new Error(`the server answered ${response.status}`);
-    }
-    return { ok: false, status: response.status, detail: detailOf(text) };
+    return { status: response.status, body: parse(await response.text()) };
   }
+}
+
+function pathOf(id: string, call: string): string {
+  return `/api/commands/${encodeURIComponent(id)}/${call}`;
 }
 
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    return text;
   }
 }
 
-function detailOf(text: string): string {
-  const problem = parse(text);
+function detailOf(problem: unknown): string {
   if (problem && typeof problem === 'object') {
     if ('detail' in problem && typeof problem.detail === 'string') return problem.detail;
     if ('title' in problem && typeof problem.title === 'string') return problem.title;
   }
-  return text.slice(0, 200);
+  return typeof problem === 'string' ? problem.slice(0, 200) : '';
 }

@@ -7,6 +7,7 @@ import type { Handler, HandlerContext, HandlerResult } from '../handlers/handler
 import { HandlerRegistry } from '../handlers/handler-registry';
 import { Journal } from '../journal/journal';
 import { ApiClient } from '../link/api-client';
+import { WebSocketLink } from '../link/web-socket';
 import { Policy } from '../policy/policy';
 import { PayloadCheck } from './payload-check';
 import { ResultPoster } from './result-poster';
@@ -42,11 +43,12 @@ describe('Runner', () => {
     const config = {
       serverUrl: 'http://x',
       clientKey: 'sk_a_b',
+      transport: 'sse' as const,
       concurrency: 1,
       silenceMs: 1_000,
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
     };
-    const api = new ApiClient(config);
+    const api = new ApiClient(config, new WebSocketLink(config));
     const ok = { ok: true as const, body: undefined };
     jest.spyOn(api, 'start').mockImplementation(async () => {
       return startStatus === 200 ? ok : { ok: false, status: startStatus, detail: '' };

@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
 import { InvalidInput, NotFound, Unauthorized } from '../core/errors/errors';
 import { page, type Page, type PageDto } from '../core/http/page.dto';
-import { sha256 } from './client-keys.service';
+import { sha256 } from './client-keys';
 import { ClientsService } from './clients.service';
 import type { CreateEnrolmentTokenDto, EnrolDto } from './enrolment.dto';
 

@@ -1,13 +1,13 @@
 import type { ByeFrame, CancelFrame, CommandFrame } from '@gwanje/contracts';
-import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { BeforeApplicationShutdown, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { Bus } from '../core/events/bus.service';
-import type { EventStream } from '../core/http/sse';
+import type { EventSink } from '../core/http/event-sink';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
-import { ClientKeysService } from './client-keys.service';
+import { ClientKeys } from './client-keys';
 
 const HEARTBEAT_MS = 3_000;
 /** A gateway silent for this long is dead, and its clients are offline. */
@@ -17,26 +17,27 @@ const PRESENCE_SECONDS = 60;
 interface Connection {
   id: string;
   keyId: string;
-  stream: EventStream;
-  /** Attempts written on this stream; a repeated wake-up does not write them again. */
+  sink: EventSink;
+  /** Attempts written on this connection; a repeated wake-up does not write them again. */
   sent: Map<string, number>;
   /** The same for cancels. */
   cancelled: Map<string, number>;
 }
 
-/** Holds the agents' streams of this process and keeps their presence. Knows connections, and no business. */
+/** Holds the agents' connections of this process, whatever carries them, and keeps their presence. Knows no business. */
 @Injectable()
-export class GatewayService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly id = uuid();
   private readonly connections = new Map<string, Connection>();
   private readonly log = new Logger('Gateway');
   private heartbeat?: NodeJS.Timeout;
+  private stopping = false;
 
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly bus: Bus,
     private readonly redis: RedisClient,
-    private readonly keys: ClientKeysService,
+    private readonly keys: ClientKeys,
   ) {
     bus.on('connected', ({ clientId, connectionId }) => {
       const connection = this.connections.get(clientId);
@@ -47,7 +48,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
       if (connection) void this.closeRevoked([[clientId, connection]]).catch((error: Error) => this.log.warn(`revocation: ${error.message}`));
     });
     bus.on('cancel', ({ clientId, ...frame }) => {
-      this.connections.get(clientId)?.stream.send('cancel', frame satisfies CancelFrame);
+      this.connections.get(clientId)?.sink.send('cancel', frame satisfies CancelFrame);
     });
   }
 
@@ -58,19 +59,20 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     }, HEARTBEAT_MS);
   }
 
-  /** The ids of the clients whose streams this process holds. */
+  /** The ids of the clients whose connections this process holds. */
   get clientIds(): string[] {
     return [...this.connections.keys()];
   }
 
-  /** Takes a new stream; the newest of a client wins. */
-  async attach(clientId: string, keyId: string, stream: EventStream): Promise<void> {
-    const connection: Connection = { id: uuid(), keyId, stream, sent: new Map(), cancelled: new Map() };
+  /** Takes a new connection; the newest of a client wins, and the older is told. */
+  async attach(clientId: string, keyId: string, sink: EventSink): Promise<void> {
+    const connection: Connection = { id: uuid(), keyId, sink, sent: new Map(), cancelled: new Map() };
+    if (this.stopping) return this.close(clientId, connection, 'shutdown');
     const older = this.connections.get(clientId);
     if (older) this.close(clientId, older, 'replaced');
     this.connections.set(clientId, connection);
-    stream.onClose(() => void this.detach(clientId, connection));
-    stream.send('hello', { connectionId: connection.id, clientId });
+    sink.onClose(() => void this.detach(clientId, connection));
+    sink.send('hello', { connectionId: connection.id, clientId });
     try {
       await this.database.query(
         `UPDATE clients SET status = 'online', gateway_id = $2, connection_id = $3, last_seen_at = now() WHERE id = $1`,
@@ -78,7 +80,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
       );
     } catch (error) {
       // Presence that PostgreSQL does not know of would never be served: the agent comes back and tries again.
-      stream.end();
+      sink.end();
       throw error;
     }
     this.tellPresence([clientId], 'online');
@@ -86,16 +88,19 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     this.bus.publish('client', { id: clientId });
   }
 
-  /** Writes on the client's stream what was not yet written on it; `outstanding` and `cancels` are all that it should have. */
+  /** Writes on the client's connection what was not yet written on it; `outstanding` and `cancels` are all that it should have. */
   deliver(clientId: string, outstanding: CommandFrame[], cancels: CancelFrame[]): void {
     const connection = this.connections.get(clientId);
     if (!connection) return;
-    for (const frame of outstanding) {
-      if (connection.sent.get(frame.id) === frame.attempt) continue;
-      connection.stream.send('command', frame, frame.id);
-    }
-    connection.sent = new Map(outstanding.map(({ id, attempt }) => [id, attempt]));
-    for (const frame of cancels) if (connection.cancelled.get(frame.id) !== frame.attempt) connection.stream.send('cancel', frame);
+    // What the agent cannot take yet is written in a later round.
+    const sent = outstanding.filter((frame) => {
+      if (connection.sent.get(frame.id) === frame.attempt) return true;
+      if (connection.sink.congested) return false;
+      connection.sink.send('command', frame, frame.id);
+      return true;
+    });
+    connection.sent = new Map(sent.map(({ id, attempt }) => [id, attempt]));
+    for (const frame of cancels) if (connection.cancelled.get(frame.id) !== frame.attempt) connection.sink.send('cancel', frame);
     connection.cancelled = new Map(cancels.map(({ id, attempt }) => [id, attempt]));
   }
 
@@ -108,7 +113,9 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     );
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Before the server cuts the connections: the agents hear why, and go to another process. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping = true;
     clearInterval(this.heartbeat);
     const clientIds = this.clientIds;
     for (const [clientId, connection] of this.connections) this.close(clientId, connection, 'shutdown');
@@ -118,7 +125,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
       .catch(() => undefined);
   }
 
-  /** Closes those of these streams whose key has ended. */
+  /** Closes those of these connections whose key has ended. */
   private async closeRevoked(connections: [string, Connection][]): Promise<void> {
     if (connections.length === 0) return;
     const ended = new Set(await this.keys.ended(connections.map(([, { keyId }]) => keyId)));
@@ -126,8 +133,8 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
   }
 
   private close(clientId: string, connection: Connection, reason: ByeFrame['reason']): void {
-    connection.stream.send('bye', { reason } satisfies ByeFrame);
-    connection.stream.end();
+    connection.sink.send('bye', { reason } satisfies ByeFrame);
+    connection.sink.end();
     if (this.connections.get(clientId) === connection) this.connections.delete(clientId);
   }
 
@@ -146,7 +153,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     }
   }
 
-  /** Also mends what an outage left behind: a row that says something else than the stream here, a revocation that was not heard of. */
+  /** Also mends what an outage left behind: a row that says something else than the connections here, a revocation that was not heard of. */
   private async beat(): Promise<void> {
     await this.database.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.id]);
     await this.database.query(

@@ -4,8 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { type AuditEntry, AuditService } from '../audit/audit.service';
-import { ClientKeysService } from '../clients/client-keys.service';
-import type { AgentPrincipal } from '../core/access/access';
+import { AgentKeys, type AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
 import { Conflict, DomainError, Hidden, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
@@ -33,7 +32,7 @@ export class AgentWords {
 
   constructor(
     private readonly commands: CommandStore,
-    private readonly keys: ClientKeysService,
+    private readonly keys: AgentKeys,
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,

@@ -5,6 +5,8 @@ import { ClientsModule } from '../clients/clients.module';
 import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { AgentCommandsController } from './agent-commands.controller';
+import { AgentFrames } from './agent-frames';
+import { AgentSocketController } from './agent-socket.controller';
 import { ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
 import { CommandStore } from './command-store';
@@ -21,7 +23,10 @@ import { Sweeper } from './sweeper';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
-  controllers: [CommandsController, AgentCommandsController, ConsoleEventsController],
-  providers: [CommandsService, Intake, AgentWords, CommandReader, CommandStore, CommandSweeps, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService, NewsDesk],
+  controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController],
+  providers: [
+    CommandsService, Intake, AgentWords, AgentFrames, CommandReader, CommandStore, CommandSweeps, Dispatcher, DispatchProcessor, Courier, Sweeper,
+    OutputService, ArtifactsService, NewsDesk,
+  ],
 })
 export class CommandsModule {}

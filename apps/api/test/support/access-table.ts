@@ -100,6 +100,8 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
 
   'POST /api/agents/session': { who: 'agents', body: () => ({ version: '1', platform: 'x', actions: [], inFlight: [] }) },
   'GET /api/events/{clientId}': { who: 'agents', thing: 'client' },
+  // Whoever may open a WebSocket there is told to ask for one.
+  'GET /api/ws/{clientId}': { who: 'agents', thing: 'client', answer: [426] },
   'POST /api/commands/{id}/start': { who: 'agents', thing: 'command', body: () => ({}), answer: [409] },
   'POST /api/commands/{id}/output': { who: 'agents', thing: 'command', body: () => ({ chunks: [] }), answer: [409] },
   'POST /api/commands/{id}/result': { who: 'agents', thing: 'command', body: () => ({ success: true }), answer: [409] },

@@ -1,9 +1,11 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** The network between agent and server, which the test can cut or freeze. */
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private isCut = false;
+  private fatal?: string;
 
   private constructor(
     private readonly server: Server,
@@ -20,7 +22,10 @@ export class TcpProxy {
       const far = connect(Number(port), hostname);
       proxy.keep(near, far);
       proxy.keep(far, near);
-      near.pipe(far).pipe(near);
+      const answers = new Transform({
+        transform: (bytes: Buffer, _, done) => (proxy.kills(bytes) ? near.destroy() : done(null, bytes)),
+      });
+      near.pipe(far).pipe(answers).pipe(near);
       return undefined;
     });
     return proxy;
@@ -36,6 +41,16 @@ export class TcpProxy {
     this.isCut = false;
   }
 
+  /** Once, the connection ends instead of carrying the server's bytes with this text. */
+  cutBefore(text: string): void {
+    this.fatal = text;
+  }
+
+  /** Whether that has happened. */
+  get hasCut(): boolean {
+    return this.fatal === undefined;
+  }
+
   /** The connections of now stay open and carry nothing any more, in either direction; new ones work. */
   freeze(): void {
     for (const socket of this.sockets) socket.unpipe().pause();
@@ -44,6 +59,12 @@ export class TcpProxy {
   async close(): Promise<void> {
     this.cut();
     await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private kills(bytes: Buffer): boolean {
+    const found = this.fatal !== undefined && bytes.includes(this.fatal);
+    if (found) this.fatal = undefined;
+    return found;
   }
 
   private keep(socket: Socket, other: Socket): void {

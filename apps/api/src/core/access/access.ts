@@ -1,6 +1,7 @@
 import type { Permission } from '@gwanje/contracts';
 import { createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { EntityManager } from 'typeorm';
 
 /**
  * Who may call a route. A route without one does not start. `checkedAgain` is for the hottest routes: their own transaction makes sure
@@ -66,6 +67,9 @@ export interface AgentPrincipal {
   origin: Origin;
 }
 
+/** Whether `client`, an id or a name out of an address, is the caller's own; `me` is whichever client the key belongs to. */
+export const isSelf = (agent: AgentPrincipal, client: string): boolean => [agent.id, agent.name, 'me'].includes(client);
+
 export interface Anonymous {
   type: 'anonymous';
   id: null;
@@ -91,6 +95,8 @@ export const originOf = (request: FastifyRequest): Origin => ({ requestId: reque
 /** Knows how to tell who holds an agent's key; the clients module provides it. */
 export abstract class AgentKeys {
   abstract find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null>;
+  /** Of these keys, those that are not valid any more. */
+  abstract ended(keyIds: readonly string[], transaction?: EntityManager): Promise<string[]>;
 }
 
 /** Knows how to tell whose personal access token it is, and what it may do; the identity module provides it. */

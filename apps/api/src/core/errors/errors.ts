@@ -57,6 +57,18 @@ export class TooManyAttempts extends DomainError {
   }
 }
 
+export class UpgradeRequired extends DomainError {
+  constructor(protocol: string) {
+    super(426, 'upgrade_required', `This address speaks ${protocol}: ask for the upgrade`);
+  }
+}
+
+export class PayloadTooLarge extends DomainError {
+  constructor(limit: number) {
+    super(413, 'payload_too_large', `More than ${limit} bytes`, [{ path: '', message: `more than ${limit} bytes` }]);
+  }
+}
+
 export class InvalidInput extends DomainError {
   constructor(errors: { path: string; message: string }[]) {
     super(400, 'invalid_input', errors.map((error) => `${error.path}: ${error.message}`).join('; '), errors);

@@ -1,23 +1,11 @@
-import { ArgumentsHost, Catch, ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import { ArgumentsHost, Catch, ExceptionFilter, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
-import { STATUS_CODES } from 'node:http';
-import { validate as isUuid } from 'uuid';
-import { type AuthenticatedRequest, originOf, type Refusal, RefusalRecorder } from '../access/access';
-import { DomainError, Hidden, TooManyAttempts } from './errors';
+import { type AuthenticatedRequest, originOf, RefusalRecorder } from '../access/access';
+import { TooManyAttempts } from './errors';
+import { describe, type Problem, problemDocument, refusalOf } from './problem';
 
-/** PostgreSQL's classes of "not now": connection exceptions, too many connections, shutting down. */
-const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
-const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|Client was closed|not queryable|driver not Connected/i;
-
-interface Problem {
-  status: number;
-  code: string;
-  detail: string;
-  errors?: { path: string; message: string }[];
-}
-
-/** Turns every error into RFC 9457 `application/problem+json`, and has every refused attempt recorded; the only place that decides a status. */
+/** Answers every error as RFC 9457 `application/problem+json`, and has every refused attempt recorded. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly log = new Logger('Http');
@@ -33,44 +21,18 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status === 500) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
     if (error instanceof TooManyAttempts) void reply.header('Retry-After', String(error.retryAfter));
     if (problem.status === 503) void reply.header('Retry-After', '2');
-    void reply
-      .status(problem.status)
-      .header('Content-Type', 'application/problem+json')
-      .send({ type: 'about:blank', title: STATUS_CODES[problem.status], ...problem, requestId: request.id });
+    void reply.status(problem.status).header('Content-Type', 'application/problem+json').send(problemDocument(problem, request.id));
   }
 
   /** A call without any credentials is not an attempt worth a row: anybody could fill the record with them. */
-  private async record(error: unknown, { status, code, detail }: Problem, request: AuthenticatedRequest): Promise<void> {
-    const presented = request.headers.authorization !== undefined;
-    if (!(error instanceof Hidden) && status !== 403 && !(status === 401 && presented)) return;
+  private async record(error: unknown, problem: Problem, request: AuthenticatedRequest): Promise<void> {
+    if (problem.status === 401 && request.headers.authorization === undefined) return;
     const by = request.user ?? { type: 'anonymous', id: null, origin: originOf(request) };
-    const route = `${request.method} ${request.routeOptions.url ?? 'unknown'}`;
-    const refusal: Refusal =
-      error instanceof Hidden
-        ? // What is no id is somebody's text, and is not ours to keep.
-          { by, action: error.action, target: { ...error.target, id: isUuid(error.target.id) ? error.target.id : null }, detail: { route, code } }
-        : { by, action: 'access', target: { type: 'route', id: route }, detail: { code, reason: detail } };
+    const refusal = refusalOf(error, problem, by, `${request.method} ${request.routeOptions.url ?? 'unknown'}`);
+    if (!refusal) return;
     await this.modules
       .get(RefusalRecorder, { strict: false })
       .refused(refusal)
       .catch((fault: Error) => this.log.error(`a refused attempt was not recorded: ${fault.message}`));
   }
-}
-
-function describe(error: unknown): Problem {
-  if (error instanceof DomainError) {
-    return { status: error.status, code: error.code, detail: error.message, ...(error.errors && { errors: error.errors }) };
-  }
-  if (error instanceof HttpException) {
-    const status = error.getStatus();
-    return { status, code: (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(' ', '_'), detail: error.message };
-  }
-  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
-  if (statusCode && statusCode >= 400 && statusCode < 500) {
-    return { status: statusCode, code: 'bad_request', detail: message ?? 'The request cannot be read', errors: [{ path: '', message: message ?? '' }] };
-  }
-  if (AWAY.test(code ?? '') || AWAY_TEXT.test(message ?? '')) {
-    return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };
-  }
-  return { status: 500, code: 'internal_error', detail: 'Something went wrong on our side; the log has it under this request id' };
 }

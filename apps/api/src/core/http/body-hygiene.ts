@@ -2,7 +2,7 @@ import { InvalidInput } from '../errors/errors';
 
 const MAX_DEPTH = 32;
 
-/** Refuses what JSON can say and PostgreSQL cannot store (NUL, lone surrogates), and nesting without measure; names the path. */
+/** Refuses what JSON can say and PostgreSQL cannot store (NUL, lone surrogates), names that reach for prototypes, and nesting without measure; names the path. */
 export function inspectBody(value: unknown, path = '', depth = 0): void {
   if (depth > MAX_DEPTH) throw new InvalidInput([{ path, message: `nested deeper than ${MAX_DEPTH} levels` }]);
   if (typeof value === 'string') {
@@ -13,6 +13,7 @@ export function inspectBody(value: unknown, path = '', depth = 0): void {
     for (const [key, item] of Object.entries(value)) {
       const inner = path ? `${path}.${key}` : key;
       if (!storable(key)) throw new InvalidInput([{ path: inner, message: 'the name has a NUL character or a lone surrogate' }]);
+      if (key === '__proto__') throw new InvalidInput([{ path: inner, message: 'the name is not allowed' }]);
       inspectBody(item, inner, depth + 1);
     }
   }

@@ -1,12 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
-
-const HEARTBEAT_MS = 10_000;
-/** A consumer this far behind is cut off; it comes back and resumes, and the server's memory stays bounded. */
-const MAX_BUFFERED_BYTES = 1 << 20;
+import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES } from './event-sink';
 
 /** One open event stream, written by hand: own ids, comments as heartbeats, a bounded buffer. */
-export class EventStream {
+export class EventStream implements EventSink {
   private readonly response: ServerResponse;
   private readonly heartbeat: NodeJS.Timeout;
 
@@ -29,6 +26,10 @@ export class EventStream {
     return !this.response.writableEnded && !this.response.destroyed;
   }
 
+  get congested(): boolean {
+    return this.response.writableLength > MAX_BUFFERED_BYTES;
+  }
+
   send(event: string, data: unknown, id?: string): void {
     this.write(`${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
@@ -47,7 +48,7 @@ export class EventStream {
 
   private write(text: string): void {
     if (!this.open) return;
-    if (this.response.writableLength > MAX_BUFFERED_BYTES) this.response.destroy();
+    if (this.congested) this.response.destroy();
     else this.response.write(text);
   }
 }

@@ -14,7 +14,7 @@ export interface KeyView {
 
 /** The agents' keys `sk_<client>_<secret>`: 192 random bits, shown once, stored as SHA-256 (nobody guesses them, so no slow hash). */
 @Injectable()
-export class ClientKeysService {
+export class ClientKeys {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   async issue(clientId: string, clientName: string, transaction: EntityManager): Promise<string> {

@@ -1,0 +1,15 @@
+import { AGENT_EVENTS, type AgentEvent, type AgentFrame } from '@gwanje/contracts';
+import { IsIn, IsInt, IsObject, Max, Min } from 'class-validator';
+
+export class AgentFrameDto implements AgentFrame {
+  @IsIn(AGENT_EVENTS)
+  event: AgentEvent;
+
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  ref: number;
+
+  @IsObject()
+  data: Record<string, unknown>;
+}

@@ -1,0 +1,73 @@
+import type { ServerFrame } from '@gwanje/contracts';
+import type { RawData, WebSocket } from 'ws';
+import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES } from './event-sink';
+
+/** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
+const CLOSING_MS = 1_000;
+
+/** One open WebSocket that carries frames as JSON text: pings as heartbeats, a bounded buffer, a dead peer found within two heartbeats. */
+export class EventSocket implements EventSink {
+  private readonly heartbeat: NodeJS.Timeout;
+  private heard = true;
+
+  constructor(private readonly socket: WebSocket) {
+    this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS);
+    socket.on('pong', () => (this.heard = true));
+    socket.on('message', () => (this.heard = true));
+    // Something that is no WebSocket frame, or too large: `ws` has begun to close with the code that names it.
+    socket.on('error', () => this.end());
+    socket.once('close', () => clearInterval(this.heartbeat));
+  }
+
+  get open(): boolean {
+    return this.socket.readyState === this.socket.OPEN;
+  }
+
+  get congested(): boolean {
+    return this.socket.bufferedAmount > MAX_BUFFERED_BYTES;
+  }
+
+  send(event: string, data: unknown, id?: string): void {
+    this.write({ event, ...(id && { id }), data });
+  }
+
+  write(frame: ServerFrame): void {
+    if (!this.open) return;
+    if (this.congested) this.socket.terminate();
+    else this.socket.send(JSON.stringify(frame));
+  }
+
+  end(): void {
+    if (this.socket.readyState === this.socket.CLOSED) return;
+    this.socket.close(1000);
+    const timer = setTimeout(() => this.socket.terminate(), CLOSING_MS);
+    this.socket.once('close', () => clearTimeout(timer));
+  }
+
+  onClose(listener: () => void): void {
+    this.socket.once('close', listener);
+  }
+
+  /** The listener gets the text of each frame; null stands for a binary one. */
+  onFrame(listener: (text: string | null) => void): void {
+    this.socket.on('message', (data: RawData, isBinary: boolean) => listener(isBinary ? null : (data as Buffer).toString()));
+  }
+
+  /** Stops reading: the peer's frames wait in its own buffers. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.heard = true;
+    this.socket.resume();
+  }
+
+  private beat(): void {
+    // While nothing is read, nothing can be heard.
+    if (this.socket.isPaused) return;
+    if (!this.heard || this.congested) return this.socket.terminate();
+    this.heard = false;
+    this.socket.ping();
+  }
+}
