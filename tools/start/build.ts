@@ -16,8 +16,16 @@ const NG = join('node_modules', '@angular', 'cli', 'bin', 'ng.js');
 const COMMON = ['libs', 'package-lock.json', 'tsconfig.json'];
 
 /** Builds what is missing or older than its sources. */
-export async function buildAll(launcher: Launcher): Promise<void> {
-  for (const target of targets()) {
+export function buildAll(launcher: Launcher): Promise<void> {
+  return build(
+    launcher,
+    targets().map(({ name }) => name),
+  );
+}
+
+/** The same, only for the programs of these names. */
+export async function build(launcher: Launcher, names: readonly string[]): Promise<void> {
+  for (const target of targets().filter(({ name }) => names.includes(name))) {
     launcher.check();
     if (isFresh(target)) continue;
     launcher.say(`Building the ${target.name} …`);
