@@ -16,7 +16,10 @@ import type { Identity } from './simulator/transport';
 
 /** Nothing moves for this long: what is missing by then is lost. */
 const SILENCE_MS = 30_000;
+/** Streams that are opened at the same time. */
 const AT_ONCE = 200;
+/** An access token lives for ten minutes. */
+const SESSION_MS = 300_000;
 
 /** Where the load goes: the server, or the loop in memory that stands for it. */
 export interface Target {
@@ -27,13 +30,14 @@ export interface Target {
 /** What one scenario works with: the installation, the simulator and the load generator, and the proof that nothing was lost. */
 export class Bench {
   readonly curves: Curve[] = [];
-  readonly faults: string[] = [];
+  faults: string[] = [];
   /** Figures of scenarios that ran before, by name: the limits, for ratios. */
   readonly known = new Map<string, number>();
   readonly simulator = new Child<SimulatorMethods>('the simulator', join(__dirname, 'simulator', 'child.ts'));
   readonly load = new Child<LoadMethods>('the load generator', join(__dirname, 'load', 'child.ts'));
   /** Where everything goes in the place of the server. */
   private loop?: Target;
+  private session?: Target & { since: number };
   private kept: Life[] = [];
   private feedPort = 0;
   private fleets = 0;
@@ -55,8 +59,13 @@ export class Bench {
     return this.quick ? quick : whole;
   }
 
+  /** The server of this scenario, with an access token that is good for a while. */
   async server(): Promise<Target> {
-    return { url: this.installation.api.url, token: await this.installation.logIn() };
+    const { url } = this.installation.api;
+    if (this.session?.url !== url || now() - this.session.since > SESSION_MS) {
+      this.session = { url, token: await this.installation.logIn(), since: now() };
+    }
+    return { url, token: this.session.token };
   }
 
   /** Sends agents and load to `loop` instead of the server while `work` runs. */
@@ -83,7 +92,7 @@ export class Bench {
 
   /** Connects these machines in the place of those that were connected before; answers after how many ms all were live. */
   async connect(identities: Identity[], settings: Partial<FleetSettings> = {}): Promise<number> {
-    const { url } = this.loop ?? (await this.server());
+    const { url } = this.loop ?? this.installation.api;
     const { transport, fault } = this.options;
     this.feedPort = await this.simulator.call('prepare', {
       url,
@@ -119,8 +128,10 @@ export class Bench {
     group: string,
     extra: Record<string, unknown> = {},
   ): Promise<{ sentAt: number; answeredAt: number; batchId: string; count: number }> {
+    const { token } = this.loop ?? (await this.server());
     const { sentAt, answeredAt, status, body } = await this.load.call('call', {
       path: '/api/commands/batch',
+      token,
       body: { targets: { groups: [group] }, action: 'noop', payload: {}, ...extra },
     });
     if (status !== 201) throw new Error(`POST /api/commands/batch answered ${status} ${body.slice(0, 300)}`);
@@ -150,7 +161,7 @@ export class Bench {
     const lives = claims.lives ?? (await this.allLives());
     const { commands, faults } = await readBack.verify({ batches: [], state: 'completed', ...claims, accepted, lives });
     this.checked += commands;
-    this.faults.push(...faults);
+    this.faults = this.faults.concat(faults);
     for (const fault of faults.slice(0, 5)) this.say(`  FAULT ${fault}`);
     if (faults.length > 5) this.say(`  and ${faults.length - 5} more`);
     const troubles = await this.load.call('troubles', null);
@@ -165,7 +176,7 @@ export class Bench {
   /** What the agents have lived through since they were last asked; kept for the proof. */
   async newLives(): Promise<Life[]> {
     const lives = await this.simulator.call('lives', null);
-    this.kept.push(...lives);
+    this.kept = this.kept.concat(lives);
     return lives;
   }
 

@@ -6,7 +6,7 @@ interface Profile {
   timeDeltas: number[];
 }
 
-/** The functions in which a V8 CPU profile spent most time themselves, one line each. */
+/** The functions in which a V8 CPU profile spent most of its busy time themselves, one line each. */
 export function summarize(file: string, most: number): string {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8')) as Profile;
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
@@ -14,6 +14,7 @@ export function summarize(file: string, most: number): string {
   let total = 0;
   samples.forEach((id, index) => {
     const frame = frames.get(id);
+    if (frame?.functionName === '(idle)') return;
     const time = timeDeltas[index] ?? 0;
     const where = frame?.url ? ` ${frame.url.replace(/^.*\/(node_modules|dist)\//, '')}:${frame.lineNumber + 1}` : '';
     const name = `${frame?.functionName || '(anonymous)'}${where}`;

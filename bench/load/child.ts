@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { answer } from '../processes/child';
 import { now } from '../processes/clock';
+import type { Reply } from '../simulator/poster';
 import { type Accepted, Generator, type LoadSettings } from './generator';
 
 let generator: Generator | undefined;
@@ -27,16 +28,14 @@ const methods = {
   closed: (run: { inFlight: number; seconds: number }): Promise<void> | undefined =>
     generator?.closed(run.inFlight, run.seconds),
   /** Some other call of the API, timed from before it is sent until its answer is there. */
-  call: async ({
-    path,
-    body,
-  }: {
+  call: async (call: {
     path: string;
     body: object;
-  }): Promise<{ sentAt: number; answeredAt: number; status: number; body: string }> => {
+    token: string;
+  }): Promise<Reply & { sentAt: number; answeredAt: number }> => {
     if (!generator) throw new Error('not prepared');
     const sentAt = now();
-    const reply = await generator.call(path, body);
+    const reply = await generator.call(call.path, call.body, call.token);
     return { sentAt, answeredAt: now(), ...reply };
   },
   accepted: (_: null): Accepted[] => generator?.takeAccepted() ?? [],

@@ -70,8 +70,8 @@ export class Generator {
     await this.allOf(Array.from({ length: inFlight }, worker));
   }
 
-  call(path: string, body: object): Promise<Reply> {
-    return this.poster.post(path, this.settings.token, body);
+  call(path: string, body: object, token = this.settings.token): Promise<Reply> {
+    return this.poster.post(path, token, body);
   }
 
   takeAccepted(): Accepted[] {

@@ -37,10 +37,10 @@ async function main(): Promise<void> {
   const conduct = values.brief ? 'brief' : 'full';
   const fleet = new Fleet({ url: values.url, identities, transport, conduct, output, workMs, sockets: 256 });
   console.log(`Connecting ${agents} agents to ${values.url} …`);
-  void fleet
-    .connect(200)
-    .then((ms) => console.log(`All connected after ${(ms / 1000).toFixed(1)} s. Ctrl-C ends them.`));
-  await tellEverySecond(fleet);
+  const connected = fleet.connect(200).then((ms) => {
+    console.log(`All connected after ${(ms / 1000).toFixed(1)} s. Ctrl-C ends them.`);
+  });
+  await Promise.all([connected, tellEverySecond(fleet)]);
 }
 
 /** The agents of the last run with these keys, and new ones as far as they do not suffice. */
