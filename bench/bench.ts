@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClients } from './installation/clients';
-import { Installation } from './installation/installation';
+import { CpuMeter } from './installation/cpu';
+import type { Installation } from './installation/installation';
 import { summarize } from './installation/profile';
 import type { LoadMethods } from './load/child';
 import type { Accepted, LoadSettings } from './load/generator';
@@ -15,7 +16,7 @@ import type { FleetSettings, Life } from './simulator/terms';
 import type { Identity } from './simulator/transport';
 
 /** Nothing moves for this long: what is missing by then is lost. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 120_000;
 /** Streams that are opened at the same time. */
 const AT_ONCE = 200;
 /** An access token lives for ten minutes. */
@@ -191,6 +192,18 @@ export class Bench {
   /** Commands that were read back so far. */
   get proven(): number {
     return this.checked;
+  }
+
+  /** Counts from now on what everybody uses, the server first. */
+  meterCpu(): CpuMeter {
+    const { api, postgres, redisPid } = this.installation;
+    return new CpuMeter({
+      server: api.pid,
+      PostgreSQL: postgres.pid,
+      Redis: redisPid,
+      agents: this.simulator.pid,
+      load: this.load.pid,
+    });
   }
 
   /** With `--cpu-prof`, writes down where the server spends its time meanwhile. */

@@ -13,6 +13,30 @@ export function cpuSecondsOf(leader: number): number {
   return ticks / TICKS_PER_SECOND;
 }
 
+/** What several processes have used since it was made. */
+export class CpuMeter {
+  private readonly before: Record<string, number>;
+
+  /** Process ids by the names under which they are told. */
+  constructor(private readonly pids: Record<string, number>) {
+    this.before = this.read();
+  }
+
+  /**
+   * What was used until now, in milliseconds for each of so many commands: unlike a rate, it hardly changes with what else the
+   * machine does.
+   */
+  stop(): (commands: number) => Record<string, number> {
+    const after = this.read();
+    const used = (name: string): number => 1000 * ((after[name] ?? NaN) - (this.before[name] ?? NaN));
+    return (commands) => Object.fromEntries(Object.keys(this.pids).map((name) => [name, used(name) / commands]));
+  }
+
+  private read(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.pids).map(([name, pid]) => [name, cpuSecondsOf(pid)]));
+  }
+}
+
 /** Those behind the name, which may contain anything: state, parent, group and so on. */
 function fieldsOf(pid: string): string[] {
   try {

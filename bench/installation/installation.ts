@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Redis from 'ioredis';
 import { Client } from 'pg';
@@ -54,6 +54,10 @@ export class Installation {
   get api(): ApiProcess {
     if (!this.running) throw new Error('the server is not started');
     return this.running;
+  }
+
+  get redisPid(): number {
+    return Number.parseInt(readFileSync(join(this.folder, 'redis', 'redis.pid'), 'utf8'), 10);
   }
 
   /** The database of the server that runs now. */

@@ -24,7 +24,7 @@ export interface Accepted {
 }
 
 /** No more lives end for this long: what is open is lost, and the read-back will say which. */
-const SILENCE_MS = 20_000;
+const SILENCE_MS = 120_000;
 
 /** Sends single commands, at a pace or with a number of lives in flight, and writes down when. */
 export class Generator {

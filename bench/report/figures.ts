@@ -36,3 +36,16 @@ export function latencyFigures(name: string, samples: number[], bounds: { p50?: 
   const [p50, p95, p99] = [figure('p50', 0.5, bounds.p50), figure('p95', 0.95), figure('p99', 0.99, bounds.p99)];
   return [{ ...p50, note: `${samples.length} samples` }, p95, p99] as Figure[];
 }
+
+/** CPU of the server for each command, what the others use for it, and how many a second all of it allows on so many cores. */
+export function costFigure(name: string, cost: Record<string, number>, cores: number): Figure {
+  const [[, server = NaN] = [], ...others] = Object.entries(cost);
+  const sum = others.reduce((total, [, ms]) => total + ms, server);
+  const rest = others.map(([who, ms]) => `${who} ${ms.toFixed(2)}`).join(', ');
+  return {
+    name,
+    value: server,
+    unit: 'ms',
+    note: `${rest}; ${cores} cores are full at ${Math.round((1000 * cores) / sum)} /s`,
+  };
+}

@@ -1,6 +1,7 @@
+import { cpus } from 'node:os';
 import type { Bench } from '../bench';
 import { now } from '../processes/clock';
-import { type Figure, latencyFigures } from '../report/figures';
+import { costFigure, type Figure, latencyFigures } from '../report/figures';
 import { LIMIT, shareOf } from './limits';
 import type { Scenario } from './scenario';
 
@@ -15,10 +16,12 @@ export const create: Scenario = {
       await bench.aim(ids, { follow: false, sockets: inFlight });
       const readBack = await bench.beginReadBack();
       await bench.load.call('closed', { inFlight, seconds: bench.size(3, 1) });
+      const meter = bench.meterCpu();
       const began = now();
       const run = (): Promise<unknown> => bench.load.call('closed', { inFlight, seconds: bench.size(10, 2) });
       await (inFlight === 64 ? bench.profiled('create', run) : run());
       const took = (now() - began) / 1000;
+      const eachOf = meter.stop();
       const { accepted } = await bench.prove(readBack, { state: 'pending', lives: [] });
       const measured = accepted.filter(({ sentAt }) => sentAt >= began);
       const rate = measured.length / took;
@@ -32,6 +35,7 @@ export const create: Scenario = {
       });
       if (inFlight === 64)
         figures.push(
+          costFigure('CPU of the server for each create', eachOf(measured.length), cpus().length),
           ...latencyFigures(
             'answer of a create',
             measured.map(({ sentAt, answeredAt }) => answeredAt - sentAt),

@@ -23,7 +23,8 @@ export async function oneBatch(
   const { sentAt, batchId } = await bench.batch(group, extra);
   await bench.settled(settled + count);
   const lives = await bench.newLives();
-  const last = lives.reduce((latest, { durableAt }) => Math.max(latest, durableAt), 0);
+  // Of a batch that is not done there is no last result.
+  const last = lives.length < count ? NaN : lives.reduce((latest, { durableAt }) => Math.max(latest, durableAt), 0);
   return { seconds: (last - sentAt) / 1000, batchId, arrival: lives.map(({ arrivedAt }) => arrivedAt - sentAt) };
 }
 

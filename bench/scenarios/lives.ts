@@ -27,13 +27,15 @@ export async function throughput(
   inFlight: number,
   seconds: number,
   output = false,
-): Promise<{ rate: number; accepted: Accepted[]; lives: Life[] }> {
+): Promise<{ rate: number; accepted: Accepted[]; cost: Record<string, number> }> {
   await bench.aim(clientIds, { sockets: inFlight });
   const readBack = await bench.beginReadBack();
+  const meter = bench.meterCpu();
   const began = now();
   await bench.load.call('closed', { inFlight, seconds });
+  const eachOf = meter.stop();
   const { accepted, lives } = await bench.prove(readBack, { output });
   const rate = ratePerSecond(accepted, lives, seconds * 0.8);
   bench.say(`  ${inFlight} in flight: ${Math.round(rate)} lives/s (${((now() - began) / 1000).toFixed(1)} s)`);
-  return { rate, accepted, lives };
+  return { rate, accepted, cost: eachOf(lives.length) };
 }

@@ -1,5 +1,6 @@
+import { cpus } from 'node:os';
 import type { Bench } from '../bench';
-import type { Figure } from '../report/figures';
+import { costFigure, type Figure } from '../report/figures';
 import { warmUp } from './latency';
 import { LIMIT, shareOf } from './limits';
 import { throughput as keepInFlight } from './lives';
@@ -21,7 +22,7 @@ export const throughput: Scenario = {
     await warmUp(bench, ids);
     for (const inFlight of FLIGHTS) {
       const run = (): ReturnType<typeof keepInFlight> => keepInFlight(bench, ids, inFlight, seconds);
-      const { rate } = await (inFlight === 64 ? bench.profiled('throughput', run) : run());
+      const { rate, cost } = await (inFlight === 64 ? bench.profiled('throughput', run) : run());
       rates.set(inFlight, rate);
       figures.push({
         name: `lives, ${inFlight} in flight`,
@@ -29,7 +30,11 @@ export const throughput: Scenario = {
         unit: '/s',
         ...(inFlight === 64 && { bound: { atLeast } }),
       });
-      if (inFlight === 64) figures.push(ofTheLoop(bench, 'full', rate));
+      if (inFlight === 64)
+        figures.push(
+          ofTheLoop(bench, 'full', rate),
+          costFigure('CPU of the server for each life', cost, cpus().length),
+        );
     }
     figures.push({
       name: '256 in flight over 16 in flight',
