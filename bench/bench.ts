@@ -76,8 +76,13 @@ export class Bench {
       return await work();
     } finally {
       this.loop = undefined;
-      await this.simulator.call('cut', { forGood: true });
+      await this.disconnect();
     }
+  }
+
+  /** Ends all agents: they do not come back. */
+  disconnect(): Promise<void> {
+    return this.simulator.call('cut', { forGood: true });
   }
 
   /** Machines that are not connected. The group has their common name. */

@@ -39,6 +39,7 @@ async function main(launcher: Launcher): Promise<void> {
     say(`\n${scenario.name}: ${scenario.about}`);
     if (!scenario.withoutServer) await installation.startFresh(scenario.name);
     const figures = await scenario.run(bench);
+    await bench.disconnect();
     for (const { name, value } of figures) bench.known.set(name, value);
     outcomes.push({ name: scenario.name, about: scenario.about, figures });
   }

@@ -84,7 +84,7 @@ export const limits: Scenario = {
         'ms',
       );
       // From here on nobody listens: a request and its answer, and nothing behind them.
-      await bench.simulator.call('cut', { forGood: true });
+      await bench.disconnect();
       await bench.aim(ids, { follow: false });
       const began = now();
       await bench.load.call('closed', { inFlight: 64, seconds });

@@ -38,13 +38,9 @@ const methods = {
     return (feed.address() as AddressInfo).port;
   },
   connect: (atOnce: number): Promise<number> => current().connect(atOnce),
-  cut: ({ forGood }: { forGood: boolean }): void => current().cut(forGood),
+  cut: ({ forGood }: { forGood: boolean }): void => fleet?.cut(forGood),
   tally: (_: null): Tally => current().tally,
   lives: (_: null): Life[] => current().takeLives(),
-  cpuSeconds: (_: null): number => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  },
 };
 export type SimulatorMethods = typeof methods;
 
