@@ -99,7 +99,7 @@ export class Bench {
   /** Connects these machines in the place of those that were connected before; answers after how many ms all were live. */
   async connect(identities: Identity[], settings: Partial<FleetSettings> = {}): Promise<number> {
     const { url } = this.loop ?? this.installation.api;
-    const { transport, fault } = this.options;
+    const { transport, faults } = this.options;
     this.feedPort = await this.simulator.call('prepare', {
       url,
       identities,
@@ -108,7 +108,7 @@ export class Bench {
       output: false,
       workMs: 0,
       sockets: 128,
-      ...(fault && { fault }),
+      faults,
       ...settings,
     });
     return this.simulator.call('connect', AT_ONCE);

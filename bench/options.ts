@@ -10,7 +10,7 @@ export interface Options {
   full: boolean;
   cpuProf: boolean;
   transport: TransportName;
-  fault?: PlantedFault;
+  faults: PlantedFault[];
   json?: string;
   svg?: string;
   /** Where pictures, figures and profiles go. */
@@ -28,19 +28,18 @@ export function readOptions(args: string[], folder: string): Options {
       'cpu-prof': { type: 'boolean', default: false },
       transport: { type: 'string', default: 'sse' },
       // For the benchmark's own tests: it has to find what goes wrong.
-      'plant-fault': { type: 'string' },
+      'plant-fault': { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
       svg: { type: 'string' },
     },
   });
-  const fault = values['plant-fault'];
   return {
     scenarios: positionals,
     quick: values.quick,
     full: values.full,
     cpuProf: values['cpu-prof'],
     transport: oneOf('--transport', values.transport, TRANSPORT_NAMES),
-    ...(fault !== undefined && { fault: oneOf('--plant-fault', fault, PLANTED_FAULTS) }),
+    faults: values['plant-fault'].map((fault) => oneOf('--plant-fault', fault, PLANTED_FAULTS)),
     ...(values.json !== undefined && { json: resolve(values.json) }),
     ...(values.svg !== undefined && { svg: resolve(values.svg) }),
     folder,

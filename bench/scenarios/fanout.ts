@@ -66,7 +66,7 @@ async function several(bench: Bench, group: string, agents: number): Promise<Awa
 }
 
 async function ofTheLoop(bench: Bench, machines: Identity[]): Promise<number> {
-  await bench.connect(machines, { transport: 'sse', fault: undefined });
+  await bench.connect(machines, { transport: 'sse', faults: [] });
   await bench.aim([]);
   const rounds = await several(bench, 'all', machines.length);
   await bench.allLives();

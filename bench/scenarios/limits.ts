@@ -62,7 +62,7 @@ export const limits: Scenario = {
       const machines = imaginary(100);
       const ids = machines.map(({ id }) => id);
       for (const conduct of ['full', 'brief'] as const) {
-        await bench.connect(machines, { conduct, transport: 'sse', fault: undefined });
+        await bench.connect(machines, { conduct, transport: 'sse', faults: [] });
         await bench.aim(ids);
         await bench.load.call('closed', { inFlight: 64, seconds });
         const lives = await bench.simulator.call('lives', null);

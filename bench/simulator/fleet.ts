@@ -20,13 +20,13 @@ export class Fleet implements Crew {
   private lives: Life[] = [];
   private runs = 0;
   private readonly agents: SimulatedAgent[];
-  private fault?: PlantedFault;
+  private readonly faults: PlantedFault[];
   private awaited?: { count: number; resolve: () => void };
 
   constructor(readonly settings: FleetSettings) {
     this.poster = new Poster(settings.url, settings.sockets);
     this.transport = new TRANSPORTS[settings.transport]();
-    this.fault = settings.fault;
+    this.faults = [...(settings.faults ?? [])];
     this.agents = settings.identities.map((identity) => new SimulatedAgent(identity, this));
   }
 
@@ -70,12 +70,10 @@ export class Fleet implements Crew {
     return { echo: frame.payload['echo'] ?? null, run: ++this.runs, exitCode: 0 };
   }
 
-  /** Answers the fault once, in the middle of the work. */
+  /** Answers each planted fault once, in the middle of the work. */
   takeFault(): PlantedFault | undefined {
     if (this.runs < 10) return undefined;
-    const fault = this.fault;
-    this.fault = undefined;
-    return fault;
+    return this.faults.shift();
   }
 
   takeLives(): Life[] {

@@ -19,7 +19,7 @@ export interface FleetSettings {
   workMs: number;
   /** Keep-alive connections for all that the agents say. */
   sockets: number;
-  fault?: PlantedFault;
+  faults?: PlantedFault[];
 }
 
 /** One execution of one command, written down by the side that ran it. Times are milliseconds of `now()`. */
