@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { now } from '../processes/clock';
-import { Poster, type Reply } from '../simulator/poster';
+import { noteOnce, Poster, type Reply } from '../simulator/poster';
 
 export interface LoadSettings {
   url: string;
@@ -99,7 +99,7 @@ export class Generator {
       });
       const answeredAt = now();
       this.lastNews = answeredAt;
-      if (status !== 201) return this.refused(`POST /api/commands answered ${status} ${body.slice(0, 200)}`);
+      if (status !== 201) return this.refused(`POST /api/commands answered ${status} ${body.slice(0, 300)}`);
       const { id } = JSON.parse(body) as { id: string };
       this.accepted.push({ id, clientId, echo, sentAt, answeredAt });
       if (feedPort !== undefined && !this.early.delete(id))
@@ -111,7 +111,7 @@ export class Generator {
 
   /** A server that refuses is not asked again at once. */
   private refused(text: string): Promise<void> {
-    if (this.troubles.length < 10 && !this.troubles.includes(text)) this.troubles.push(text);
+    noteOnce(this.troubles, text);
     return wait(50);
   }
 

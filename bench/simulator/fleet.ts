@@ -1,7 +1,7 @@
 import type { CommandFrame } from '@gwanje/contracts';
 import { Agent as Sockets } from 'node:http';
 import { now } from '../processes/clock';
-import { Poster } from './poster';
+import { noteOnce, Poster } from './poster';
 import { type Crew, SimulatedAgent } from './simulated-agent';
 import { SseTransport } from './sse-transport';
 import type { FleetSettings, Life, PlantedFault, Tally, TransportName } from './terms';
@@ -56,7 +56,7 @@ export class Fleet implements Crew {
   }
 
   noteTrouble(text: string): void {
-    if (this.tally.troubles.length < 10 && !this.tally.troubles.includes(text)) this.tally.troubles.push(text);
+    noteOnce(this.tally.troubles, text);
   }
 
   noteSettled(life: Life): void {

@@ -5,6 +5,12 @@ export interface Reply {
   body: string;
 }
 
+/** Keeps the first few kinds of trouble: two that differ in their ids only are one. */
+export function noteOnce(troubles: string[], text: string): void {
+  const kind = text.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, ':id');
+  if (troubles.length < 10 && !troubles.includes(kind)) troubles.push(kind);
+}
+
 /** Keep-alive connections that many callers share; each call carries a key of its own. */
 export class Poster {
   private readonly agent: Agent;

@@ -118,10 +118,10 @@ export class SimulatedAgent {
       try {
         const { status, body: text } = await this.fleet.poster.post(path, this.identity.key, body);
         if (status < 300) return true;
-        this.fleet.noteTrouble(`${path.replace(/[0-9a-f-]{36}/, ':id')} answered ${status} ${text.slice(0, 200)}`);
+        this.fleet.noteTrouble(`${path} answered ${status} ${text.slice(0, 300)}`);
         if (status < 500 && status !== 429 && status !== 408) return false;
       } catch (error) {
-        this.fleet.noteTrouble(`${path.replace(/[0-9a-f-]{36}/, ':id')}: ${(error as Error).message}`);
+        this.fleet.noteTrouble(`${path}: ${(error as Error).message}`);
       }
       if (tries >= most) return false;
       await wait(RETRY_MS * (0.5 + Math.random()));
