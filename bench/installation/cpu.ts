@@ -2,13 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds that a server and its living child processes have used so far; NaN where the system does not tell. */
+/** CPU seconds that a server and its child processes, living and ended, have used so far; NaN where the system does not tell. */
 export function cpuSecondsOf(leader: number): number {
   if (process.platform !== 'linux') return NaN;
   let ticks = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const [, parent, , , , , , , , , , user, system] = fieldsOf(pid);
+    const [, parent, , , , , , , , , , user, system, endedUser, endedSystem] = fieldsOf(pid);
     if (Number(pid) === leader || Number(parent) === leader) ticks += Number(user) + Number(system);
+    if (Number(pid) === leader) ticks += Number(endedUser) + Number(endedSystem);
   }
   return ticks / TICKS_PER_SECOND;
 }
