@@ -10,7 +10,9 @@ const server = {
   rootDir: __dirname,
   testEnvironment: 'node',
   testMatch: ['<rootDir>/apps/{api,agent}/**/*.spec.ts', '<rootDir>/libs/**/*.spec.ts', '<rootDir>/{tools,bench}/**/*.spec.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  transform: { '^.+\\.(ts|js)$': ['@swc/jest', swc] },
+  // These come as ES modules only, which Node can require and Jest cannot.
+  transformIgnorePatterns: ['/node_modules/(?!(.*/)?(openid-client|oauth4webapi|jose|@scure/base|@noble/hashes)/)'],
   moduleNameMapper: contracts,
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   globalSetup: '<rootDir>/tools/jest/global-setup.ts',

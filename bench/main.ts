@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../tools/servers/process';
-import { build } from '../tools/start/build';
+import { buildAll } from '../tools/start/build';
 import { ROOT } from '../tools/start/folder';
 import { Launcher, Stopped } from '../tools/start/launcher';
 import { Bench } from './bench';
@@ -27,7 +27,7 @@ async function main(launcher: Launcher): Promise<void> {
   const options = readOptions(process.argv.slice(2), FOLDER);
   const scenarios = choose(options.scenarios);
   mkdirSync(FOLDER, { recursive: true });
-  await build(launcher, ['api']);
+  await buildAll(launcher, ['api']);
   const say = (line: string): void => launcher.say(line);
   const installation = await launcher.own('the installation', () => Installation.start(say));
   const bench = await launcher.own('the simulator and the load generator', () =>

@@ -4,6 +4,14 @@ import { Client } from 'pg';
 export async function fill(databaseUrl: string, adminId: string): Promise<{ client: string; confined: string }> {
   const db = new Client({ connectionString: databaseUrl });
   await db.connect();
+  try {
+    return await fillWith(db, adminId);
+  } finally {
+    await db.end();
+  }
+}
+
+async function fillWith(db: Client, adminId: string): Promise<{ client: string; confined: string }> {
   await db.query(`INSERT INTO clients (id, name, status, groups) SELECT gen_random_uuid(), 'machine-' || n, CASE WHEN n % 2 = 0 THEN 'online' ELSE 'offline' END,
     ARRAY['group-' || n % 100] FROM generate_series(1, 10000) n`);
   await db.query(`CREATE TEMP TABLE numbered AS SELECT id, row_number() OVER (ORDER BY name) - 1 AS n FROM clients`);
@@ -18,7 +26,7 @@ export async function fill(databaseUrl: string, adminId: string): Promise<{ clie
        SELECT n, now() - interval '1 second' * (1000000 - n) AS at,
          CASE WHEN n % 10 = 0 THEN 'pending' WHEN n % 500 = 1 THEN 'running' WHEN n % 50 = 2 THEN 'failed' ELSE 'completed' END AS status
        FROM generate_series(1, 1000000) n
-     ) t JOIN numbered c ON c.n = (t.n * 7919) % 10000`,
+     ) t JOIN numbered c ON c.n = (t.n::bigint * 7919) % 10000`,
     [adminId],
   );
   await db.query(
@@ -31,6 +39,5 @@ export async function fill(databaseUrl: string, adminId: string): Promise<{ clie
   await db.query('VACUUM ANALYZE');
   const [first] = (await db.query<{ id: string }>(`SELECT c.id FROM clients c WHERE c.status = 'online' AND EXISTS (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending') LIMIT 1`)).rows;
   const [confined] = (await db.query<{ id: string }>(`SELECT id FROM users WHERE email = 'confined@example.com'`)).rows;
-  await db.end();
   return { client: first?.id ?? '', confined: confined?.id ?? '' };
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource, type Logger } from 'typeorm';
 import { CommandReader } from '../../apps/api/src/commands/command-reader';
+import { CommandSweeps } from '../../apps/api/src/commands/command-sweeps';
 import { CommandStore } from '../../apps/api/src/commands/command-store';
 import { loadConfig } from '../../apps/api/src/core/config/config';
 import type { Person } from '../../apps/api/src/core/access/access';
@@ -31,14 +32,15 @@ async function main(): Promise<void> {
     console.log('Filling: 10,000 clients, 1,000,000 commands of which 100,000 wait …');
     const { client, confined } = await fill(postgres.url, admin?.id ?? '');
     const store = app.get(CommandStore, { strict: false });
+    const sweeps = app.get(CommandSweeps, { strict: false });
     const reader = app.get(CommandReader, { strict: false });
     const everything = person(admin?.id ?? '', true);
     const page = { limit: 50 };
     const cases: [string, () => Promise<unknown>][] = [
       ['claim for one client', () => store.claim([client])],
-      ['sweep: expire', () => store.expire(500)],
-      ['sweep: time out', () => store.timeOut(500)],
-      ['sweep: clients with due work and a free slot', () => store.findStarving(500)],
+      ['sweep: expire', () => sweeps.expire(500)],
+      ['sweep: time out', () => sweeps.timeOut(500)],
+      ['sweep: clients with due work and a free slot', () => sweeps.findStarving(500)],
       ['list by client', () => reader.list({ ...page, clientId: client }, everything)],
       ['list by status', () => reader.list({ ...page, status: 'failed' }, everything)],
       ['list of a person confined to five clients', () => reader.list(page, person(confined, false))],
@@ -58,8 +60,9 @@ async function main(): Promise<void> {
 
 function person(id: string, all: boolean): Person {
   const permissions: Person['permissions'] = ['commands.read', 'clients.read'];
+  const secondFactor = { enabled: false, required: false, satisfied: true };
   const origin = { requestId: 'plans', address: '127.0.0.1' };
-  return { type: 'user', id, email: '', name: '', roles: [], permissions, everywhere: all ? permissions : [], rightsVersion: 1, origin };
+  return { type: 'user', id, email: '', name: '', roles: [], secondFactor, permissions, everywhere: all ? permissions : [], rightsVersion: 1, origin };
 }
 
 /** Runs `act`, catches the queries that it sends, and explains each once more in a transaction that is undone. */
@@ -74,6 +77,8 @@ async function explain(database: DataSource, title: string, act: () => Promise<u
   const runner = database.createQueryRunner();
   for (const { text, values } of sent.filter((query) => /^\s*(SELECT|WITH)/.test(query.text) && query.text.includes('commands'))) {
     await runner.startTransaction();
+    // The run before took the free slots of the client: it gets new ones, so that the claim has something to do again.
+    await runner.query('UPDATE clients SET concurrency = 500');
     const rows = (await runner.query(`EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF) ${text}`, values)) as { 'QUERY PLAN': string }[];
     await runner.rollbackTransaction();
     lines.push('```', ...rows.map((row) => row['QUERY PLAN'].replace(/\s+$/, '')), '```');

@@ -78,7 +78,13 @@ function copyForNobody(native: string, version: string): string {
     const part = mkdtempSync(`${copy}-`);
     cpSync(native, part, { recursive: true, verbatimSymlinks: true });
     execFileSync('chmod', ['-R', 'a+rX,go-w', part]);
-    renameSync(part, copy);
+    try {
+      renameSync(part, copy);
+    } catch (error) {
+      rmSync(part, { recursive: true, force: true });
+      // Another start was quicker.
+      if (!existsSync(copy)) throw error;
+    }
   }
   const { uid, mode } = lstatSync(copy);
   // Anyone may create names in the temporary folder: only root's own copy is run.

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { freePort } from './ports';
 import { asRoot, findBinaries, NOBODY, postgresEnvironment, program } from './postgres-binaries';
-import { commandOf, folderOf, hasExited, isAlive, type Log, messageOf, type RunningServer } from './process';
+import { commandOf, exitOf, folderOf, hasExited, isAlive, type Log, messageOf, type RunningServer } from './process';
 import { sleep, stopChild, stopLeftOver } from './process';
 
 export interface RunningPostgres extends RunningServer {
@@ -60,7 +60,14 @@ export async function startPostgres(dataDir: string, log?: Log, { fast = false }
     await stop();
     throw error;
   }
-  return { url: `${address}/${NAME}`, port, pid: child.pid ?? 0, stop, kill: () => void child.kill('SIGQUIT') };
+  return {
+    url: `${address}/${NAME}`,
+    port,
+    pid: child.pid ?? 0,
+    gone: exitOf(child),
+    stop,
+    kill: () => void child.kill('SIGQUIT'),
+  };
 }
 
 async function waitUntilReady(url: string, complaint: () => string | null): Promise<void> {

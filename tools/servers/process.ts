@@ -9,6 +9,8 @@ export interface RunningServer {
   port: number;
   stop(): Promise<void>;
   kill(): void;
+  /** Resolves when it runs no more, whoever ended it. */
+  gone: Promise<void>;
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -50,8 +52,13 @@ export function folderOf(pid: number): string | null {
   }
 }
 
-/** Ends a server that a killed launcher left behind. The caller has made sure that it is that server. */
-export async function stopLeftOver(pid: number, name: string, signal: NodeJS.Signals): Promise<void> {
+/** Ends a server that a killed launcher left behind, after 10 s with the harder signal. The caller has made sure that it is that server. */
+export async function stopLeftOver(
+  pid: number,
+  name: string,
+  signal: NodeJS.Signals,
+  harder?: NodeJS.Signals,
+): Promise<void> {
   try {
     process.kill(pid, signal);
   } catch (error) {
@@ -61,12 +68,17 @@ export async function stopLeftOver(pid: number, name: string, signal: NodeJS.Sig
     );
   }
   for (const end = Date.now() + 10_000; isAlive(pid); await sleep(50)) {
-    if (Date.now() > end) throw new Error(`${name} of an earlier start (process ${pid}) did not stop within 10 s`);
+    if (Date.now() < end) continue;
+    if (harder) return stopLeftOver(pid, name, harder);
+    throw new Error(`${name} of an earlier start (process ${pid}) did not stop within 10 s`);
   }
 }
 
 export const hasExited = (child: ChildProcess): boolean =>
   child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+
+export const exitOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => (hasExited(child) ? resolve() : child.once('exit', () => resolve())));
 
 /** Sends the signal and waits for the exit; after `patience` ms the harder signal follows. */
 export async function stopChild(
@@ -75,7 +87,7 @@ export async function stopChild(
   { patience = 10_000, harder = 'SIGKILL' }: { patience?: number; harder?: NodeJS.Signals } = {},
 ): Promise<void> {
   if (hasExited(child)) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const gone = exitOf(child);
   const timer = setTimeout(() => child.kill(harder), patience);
   child.kill(signal);
   await gone;

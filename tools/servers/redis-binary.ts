@@ -16,8 +16,8 @@ const CACHE = join(__dirname, '..', '..', '.gwanje', 'redis-bin');
 let search: Promise<RedisBinary | null> | undefined;
 
 /** The machine's own Redis, else Debian's or Ubuntu's unpacked below the project; null when there is none. */
-export function findRedis(log?: Log): Promise<RedisBinary | null> {
-  search ??= onPath() ?? fromDebian(log);
+export function findRedis(log?: Log, signal?: AbortSignal): Promise<RedisBinary | null> {
+  search ??= onPath() ?? fromDebian(log, signal);
   return search;
 }
 
@@ -31,7 +31,7 @@ function onPath(): Promise<RedisBinary> | null {
   return null;
 }
 
-async function fromDebian(log?: Log): Promise<RedisBinary | null> {
+async function fromDebian(log?: Log, signal?: AbortSignal): Promise<RedisBinary | null> {
   const kept = await usable(CACHE);
   if (kept) return kept;
   if (!existsSync('/usr/bin/apt-get') || !existsSync('/usr/bin/dpkg')) return null;
@@ -39,7 +39,7 @@ async function fromDebian(log?: Log): Promise<RedisBinary | null> {
   const state = mkdtempSync(join(tmpdir(), 'gwanje-apt-'));
   const part = `${CACHE}.${process.pid}`;
   try {
-    await download(state);
+    await download(state, signal);
     mkdirSync(part, { recursive: true });
     const packages = readdirSync(state).filter((name) => name.endsWith('.deb'));
     for (const name of packages) await run('dpkg', ['-x', join(state, name), part]);
@@ -48,6 +48,7 @@ async function fromDebian(log?: Log): Promise<RedisBinary | null> {
     renameSync(part, CACHE);
     return await usable(CACHE);
   } catch (error) {
+    signal?.throwIfAborted();
     log?.(`Redis: could not be fetched: ${messageOf(error).trim().split('\n').slice(-1).join('')}`);
     return null;
   } finally {
@@ -57,7 +58,7 @@ async function fromDebian(log?: Log): Promise<RedisBinary | null> {
 }
 
 /** With state folders of its own apt-get needs no root and leaves the machine's package lists alone. */
-async function download(state: string): Promise<void> {
+async function download(state: string, signal?: AbortSignal): Promise<void> {
   for (const folder of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(state, folder), { recursive: true });
   const options = [
     `Dir::State::lists=${state}/lists`,
@@ -71,8 +72,9 @@ async function download(state: string): Promise<void> {
   ].flatMap((option) => ['-o', option]);
   const apt = async (...args: string[]): Promise<string> => {
     const env = { ...process.env, LC_ALL: 'C' };
-    return (await run('apt-get', [...options, ...args], { cwd: state, timeout: 90_000, maxBuffer: 2 ** 24, env }))
-      .stdout;
+    return (
+      await run('apt-get', [...options, ...args], { cwd: state, timeout: 90_000, maxBuffer: 2 ** 24, env, signal })
+    ).stdout;
   };
   await apt('update');
   // The plan names the missing libraries too.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Redis from 'ioredis';
 import { createRedisServer } from 'js-redis-server';
 import { freePort } from './ports';
-import { commandOf, folderOf, hasExited, isAlive, type Log, messageOf, type RunningServer } from './process';
+import { commandOf, exitOf, folderOf, hasExited, isAlive, type Log, messageOf, type RunningServer } from './process';
 import { sleep, stopChild, stopLeftOver } from './process';
 import { findRedis, type RedisBinary } from './redis-binary';
 
@@ -12,18 +12,22 @@ export interface RunningRedis extends RunningServer {
   kind: 'redis' | 'emulated';
 }
 
-/** Starts a real Redis on a free loopback port; where none can be had, an emulation stands in, loudly. */
-export async function startRedis(dataDir: string, log?: Log): Promise<RunningRedis> {
+/** Starts a real Redis on a free loopback port, or the one given; where none can be had, an emulation stands in, loudly. */
+export async function startRedis(
+  dataDir: string,
+  log?: Log,
+  { port: samePort, signal }: { port?: number; signal?: AbortSignal } = {},
+): Promise<RunningRedis> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const folder = realpathSync(dataDir);
   const pidFile = join(folder, 'redis.pid');
   await stopEarlier(folder, pidFile, log);
-  const binary = await findRedis(log);
-  return binary ? startReal(binary, folder, pidFile) : emulate();
+  const binary = await findRedis(log, signal);
+  const port = samePort ?? (await freePort());
+  return binary ? startReal(binary, folder, pidFile, port) : emulate(port);
 }
 
-async function startReal(binary: RedisBinary, folder: string, pidFile: string): Promise<RunningRedis> {
-  const port = await freePort();
+async function startReal(binary: RedisBinary, folder: string, pidFile: string, port: number): Promise<RunningRedis> {
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no'];
   const logFile = join(folder, 'redis.log');
   const output = openSync(logFile, 'w', 0o600);
@@ -52,7 +56,7 @@ async function startReal(binary: RedisBinary, folder: string, pidFile: string): 
     await stop();
     throw error;
   }
-  return { url, port, kind: 'redis', stop, kill: () => void child.kill('SIGKILL') };
+  return { url, port, kind: 'redis', gone: exitOf(child), stop, kill: () => void child.kill('SIGKILL') };
 }
 
 async function waitUntilReady(url: string, complaint: () => string | null): Promise<void> {
@@ -86,7 +90,7 @@ async function stopEarlier(folder: string, pidFile: string, log?: Log): Promise<
   rmSync(pidFile, { force: true });
 }
 
-async function emulate(): Promise<RunningRedis> {
+async function emulate(port: number): Promise<RunningRedis> {
   console.warn(
     [
       '',
@@ -97,7 +101,9 @@ async function emulate(): Promise<RunningRedis> {
       '',
     ].join('\n'),
   );
-  const server = await createRedisServer({ port: await freePort() });
+  const server = await createRedisServer({ port });
   const url = `redis://127.0.0.1:${server.port}`;
-  return { url, port: server.port, kind: 'emulated', stop: () => server.close(), kill: () => undefined };
+  // It is part of this process, and ends with it.
+  const gone = new Promise<void>(() => undefined);
+  return { url, port: server.port, kind: 'emulated', gone, stop: () => server.close(), kill: () => undefined };
 }

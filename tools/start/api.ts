@@ -1,5 +1,3 @@
-import { createServer } from 'node:net';
-import { codeOf, messageOf } from '../servers/process';
 import type { Launcher } from './launcher';
 
 /** An answer of the API that is not a success. */
@@ -14,23 +12,19 @@ export class Refused extends Error {
 
 /** The few calls that the launcher makes. */
 export class Api {
-  private token = '';
+  /** Sent with every call once it is known. */
+  token = '';
 
   constructor(
     readonly url: string,
     private readonly signal: AbortSignal,
   ) {}
 
-  async logIn(email: string, password: string): Promise<void> {
-    const answer = await this.call<{ accessToken: string }>('POST', '/api/auth/login', { email, password });
-    this.token = answer.accessToken;
-  }
-
-  async call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  async call<T>(method: 'GET' | 'POST', path: string, body?: object, token = this.token): Promise<T> {
     const response = await fetch(this.url + path, {
       method,
       headers: {
-        ...(this.token && { authorization: `Bearer ${this.token}` }),
+        ...(token && { authorization: `Bearer ${token}` }),
         ...(body && { 'content-type': 'application/json' }),
       },
       body: body ? JSON.stringify(body) : null,
@@ -40,6 +34,18 @@ export class Api {
     if (!response.ok)
       throw new Refused(response.status, `${method} ${path} answered ${response.status}: ${text.slice(0, 300)}`);
     return (text ? JSON.parse(text) : {}) as T;
+  }
+
+  /** Whether this token or client key is valid here, whatever it may do. */
+  async accepts(token: string): Promise<boolean> {
+    try {
+      await this.call('GET', '/api/auth/me', undefined, token);
+      return true;
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) return false;
+      if (error instanceof Refused && error.status === 403) return true;
+      throw error;
+    }
   }
 
   async isReady(): Promise<boolean> {
@@ -57,22 +63,4 @@ export async function waitUntilReady(api: Api, launcher: Launcher): Promise<void
     launcher.check();
     if (Date.now() > end) throw new Error(`the server did not become ready within a minute (${api.url}/health/ready)`);
   }
-}
-
-/** Says it before anything is started, instead of in the middle of the server's log. */
-export async function requireFreePort(port: number): Promise<void> {
-  for (const host of ['127.0.0.1', undefined]) {
-    await new Promise<void>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', (error) => reject(new Error(explain(error, port))));
-      server.listen(port, host, () => server.close(() => resolve()));
-    });
-  }
-}
-
-function explain(error: Error, port: number): string {
-  if (codeOf(error) === 'EADDRINUSE')
-    return `port ${port} is in use: stop the other program, or choose one with PORT=${port + 1} npm start`;
-  if (codeOf(error) === 'EACCES') return `port ${port} is reserved for root: choose another one with PORT`;
-  return messageOf(error);
 }

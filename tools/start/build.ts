@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Launcher } from './launcher';
 import { ROOT } from './folder';
+import { takeLock } from './lock';
 
 interface Target {
   name: string;
@@ -15,25 +17,40 @@ const NEST = join('node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
 const NG = join('node_modules', '@angular', 'cli', 'bin', 'ng.js');
 const COMMON = ['libs', 'package-lock.json', 'tsconfig.json'];
 
-/** Builds what is missing or older than its sources. */
-export function buildAll(launcher: Launcher): Promise<void> {
-  return build(
-    launcher,
-    targets().map(({ name }) => name),
-  );
+/** Builds what is missing or older than its sources, of all programs or of those named, two at a time where there are two processors. */
+export async function buildAll(launcher: Launcher, names?: readonly string[]): Promise<void> {
+  const wanted = targets().filter(({ name }) => names?.includes(name) ?? true);
+  const waiting = wanted.filter((target) => existsSync(marker(target)) || !isFresh(target));
+  const work = async (): Promise<void> => {
+    for (let target = waiting.shift(); target; target = waiting.shift()) await build(target, launcher);
+  };
+  const workers = Array.from({ length: Math.min(2, availableParallelism()) }, work);
+  // All are awaited before the first fault is told: no compiler may go on writing behind it.
+  for (const worker of await Promise.allSettled(workers)) if (worker.status === 'rejected') throw worker.reason;
 }
 
-/** The same, only for the programs of these names. */
-export async function build(launcher: Launcher, names: readonly string[]): Promise<void> {
-  for (const target of targets().filter(({ name }) => names.includes(name))) {
-    launcher.check();
-    if (isFresh(target)) continue;
-    launcher.say(`Building the ${target.name} …`);
-    await run(target, launcher.signal);
+async function build(target: Target, launcher: Launcher): Promise<void> {
+  const interrupted = await takeMarker(target, launcher);
+  // Another start may have built it meanwhile.
+  if (interrupted || !isFresh(target)) {
+    await launcher.step(`Building the ${target.name}`, () => run(target, launcher.signal));
     // The compilers leave unchanged output untouched: its own time would say "old" for ever.
-    mkdirSync(join(ROOT, '.gwanje', 'built'), { recursive: true });
     writeFileSync(stamp(target), '');
   }
+  rmSync(marker(target));
+}
+
+/** One start at a time builds a target. True when a marker was left: that build did not end, and its output may be half written. */
+async function takeMarker(target: Target, launcher: Launcher): Promise<boolean> {
+  mkdirSync(join(ROOT, '.gwanje', 'built'), { recursive: true });
+  let left = existsSync(marker(target));
+  let holder = takeLock(marker(target));
+  if (holder) launcher.say(`Waiting for another start (process ${holder.pid}) that builds the ${target.name} …`);
+  for (; holder; holder = takeLock(marker(target))) {
+    await launcher.pause(200);
+    left = existsSync(marker(target));
+  }
+  return left;
 }
 
 function targets(): Target[] {
@@ -46,8 +63,9 @@ function targets(): Target[] {
   const list = [nest('api'), nest('agent')];
   const output = existsSync(join(ROOT, 'angular.json')) ? angularOutput() : null;
   if (output)
-    list.push({
-      name: 'admin',
+    // The longest first: the others fit beside it.
+    list.unshift({
+      name: 'console',
       sources: [join('apps', 'admin'), 'angular.json', ...COMMON],
       output,
       command: [NG, 'build'],
@@ -75,6 +93,7 @@ function isFresh(target: Target): boolean {
 }
 
 const stamp = (target: Target): string => join(ROOT, '.gwanje', 'built', target.name);
+const marker = (target: Target): string => `${stamp(target)}.unfinished`;
 
 function newest(path: string): number {
   if (!existsSync(path)) return 0;
@@ -87,11 +106,10 @@ function newest(path: string): number {
 function run({ name, command }: Target, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const [file = '', ...args] = command;
-    const env = { ...process.env, NG_CLI_ANALYTICS: 'false' };
     const child = spawn(process.execPath, [join(ROOT, file), ...args], {
       cwd: ROOT,
       signal,
-      env,
+      env: { ...process.env, NG_CLI_ANALYTICS: 'false' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';

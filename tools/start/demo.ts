@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { END_STATES } from '@gwanje/contracts';
+import { startAgent } from './agent';
 import { type Api, Refused } from './api';
-import { recall, remember, ROOT } from './folder';
+import { recall, remember } from './folder';
 import type { Launcher } from './launcher';
 
 const CLIENT = 'local';
@@ -12,7 +13,7 @@ interface Command {
   id: string;
   status: string;
   result?: unknown;
-  error?: unknown;
+  errorMessage?: unknown;
 }
 
 /** Makes sure of one client `local`, connects its agent and has it carry out one command. */
@@ -24,50 +25,39 @@ export async function runDemo(launcher: Launcher, api: Api, folder: string): Pro
   const order = { clientId: CLIENT, action: 'system_info', payload: {} };
   const { id } = await api.call<Command>('POST', '/api/commands', order);
   launcher.say(`Command ${id}: system_info sent to "${CLIENT}"`);
-  const ended = await waitForEnd(launcher, api, id);
-  launcher.say(`Command ${id}: ${ended.status} ${JSON.stringify(ended.result ?? ended.error ?? null).slice(0, 400)}`);
+  const { status, result, errorMessage } = await waitForEnd(launcher, api, id);
+  launcher.say(`Command ${id}: ${status} ${JSON.stringify(result ?? errorMessage ?? null).slice(0, 400)}`);
 }
 
-/** Without the administrator's password the agent still connects, if its key is known. */
-export async function startKnownAgent(launcher: Launcher, url: string, folder: string): Promise<void> {
-  const key = recall(folder, KEY_FILE);
-  if (key) await startAgent(launcher, url, key, folder);
-}
-
-async function startAgent(launcher: Launcher, url: string, key: string, folder: string): Promise<void> {
-  launcher.say('Agent: starting');
-  await launcher.program('agent', join(ROOT, 'dist', 'apps', 'agent', 'main.js'), {
-    ...process.env,
-    SERVER_URL: url,
-    CLIENT_KEY: key,
-    AGENT_DATA_DIR: join(folder, 'agent'),
-  });
+/** Without access to the API the agent still connects, if its key is known. */
+export async function startKnownAgent(launcher: Launcher, api: Api, folder: string): Promise<void> {
+  const key = recall(join(folder, KEY_FILE));
+  if (key && (await api.accepts(key))) await startAgent(launcher, api.url, key, folder);
 }
 
 async function clientKey(api: Api, folder: string): Promise<string> {
-  const known = recall(folder, KEY_FILE);
+  const known = recall(join(folder, KEY_FILE));
   // The key may be older than the database, which can be another one with DATABASE_URL.
-  if (known && (await exists(api))) return known;
-  let key: string;
-  try {
-    key = (await api.call<{ clientKey: string }>('POST', '/api/clients', { name: CLIENT })).clientKey;
-  } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 409) throw error;
-    await api.call('GET', `/api/clients/${CLIENT}`);
-    key = (await api.call<{ clientKey: string }>('POST', `/api/clients/${CLIENT}/rotate-key`)).clientKey;
-  }
-  remember(folder, KEY_FILE, key);
+  if (known && (await api.accepts(known))) return known;
+  const key = (await register(api)) ?? (await replaceKey(api));
+  remember(join(folder, KEY_FILE), key);
   return key;
 }
 
-async function exists(api: Api): Promise<boolean> {
+/** Null when the client exists already. */
+async function register(api: Api): Promise<string | null> {
   try {
-    await api.call('GET', `/api/clients/${CLIENT}`);
-    return true;
+    return (await api.call<{ clientKey: string }>('POST', '/api/clients', { name: CLIENT })).clientKey;
   } catch (error) {
-    if (error instanceof Refused && error.status === 404) return false;
+    if (error instanceof Refused && error.status === 409) return null;
     throw error;
   }
+}
+
+/** The key of before is lost, so nobody needs it for an overlap. */
+async function replaceKey(api: Api): Promise<string> {
+  const path = `/api/clients/${CLIENT}/rotate-key`;
+  return (await api.call<{ clientKey: string }>('POST', path, { overlapSeconds: 0 })).clientKey;
 }
 
 async function waitUntilOnline(launcher: Launcher, api: Api): Promise<void> {

@@ -1,24 +1,46 @@
-interface Access {
+export interface Installation {
   url: string;
   email: string;
+  /** The one that was made up a moment ago, to be shown this once. */
+  newPassword: string | null;
   /** Null when the password came from ADMIN_PASSWORD. */
   passwordFile: string | null;
+  /** Null when no token could be had: the password is not known here any more. */
+  tokenFile: string | null;
+  folder: string;
 }
 
-/** Lines to paste into another terminal; the password itself is not among them. */
-export function howToGoOn({ url, email, passwordFile }: Access): string {
-  const password = passwordFile ? `$(cat '${passwordFile.replaceAll("'", `'\\''`)}')` : '$ADMIN_PASSWORD';
-  const pick = (name: string): string => `node -pe 'JSON.parse(require("fs").readFileSync(0)).${name}'`;
-  const json = `-H 'content-type: application/json'`;
+/** What runs where, and lines for another terminal that can be pasted as they are into sh and bash. */
+export function howToGoOn({ url, email, newPassword, passwordFile, tokenFile, folder }: Installation): string {
   return [
     '',
-    `Gwanje runs at ${url} (Ctrl-C stops it). From another terminal:`,
-    '',
-    `  PASSWORD="${password}"`,
-    `  TOKEN=$(curl -s ${url}/api/auth/login ${json} -d '{"email":"${email}","password":"'"$PASSWORD"'"}' | ${pick('accessToken')})`,
-    `  ID=$(curl -s ${url}/api/commands -H "authorization: Bearer $TOKEN" ${json} \\`,
-    `    -d '{"clientId":"local","action":"system_info","payload":{}}' | ${pick('id')})`,
-    `  curl -s ${url}/api/commands/$ID -H "authorization: Bearer $TOKEN"`,
+    `Gwanje runs at ${url}  (Ctrl-C stops it; its data stays in ${folder})`,
+    ...(tokenFile
+      ? [`  log in as ${email} ${passwordHint(newPassword, passwordFile)}`, ...nextCommand(url, tokenFile)]
+      : []),
     '',
   ].join('\n');
 }
+
+function passwordHint(newPassword: string | null, passwordFile: string | null): string {
+  if (newPassword) return `with the password ${newPassword}  (shown only now, kept in ${passwordFile ?? ''})`;
+  return passwordFile
+    ? `with the password of the first start, kept in ${passwordFile}`
+    : 'with the ADMIN_PASSWORD of the first start';
+}
+
+function nextCommand(url: string, tokenFile: string): string[] {
+  const bearer = `-H "Authorization: Bearer $TOKEN"`;
+  return [
+    '',
+    'Send the next command from another terminal, and look at what came of it:',
+    '',
+    `  TOKEN=$(cat ${quoted(tokenFile)})`,
+    `  curl -s ${url}/api/commands ${bearer} -H 'Content-Type: application/json' \\`,
+    `    -d '{"clientId":"local","action":"shell","payload":{"program":"uname","args":["-a"]}}'`,
+    `  sleep 1; curl -s '${url}/api/commands?limit=1' ${bearer}`,
+  ];
+}
+
+/** One word for a shell, whatever is in it. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

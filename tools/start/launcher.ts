@@ -1,5 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { messageOf, sleep, stopChild } from '../servers/process';
+import { type ChildProcess, fork, type ForkOptions } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandOf, isAlive, messageOf, sleep, stopChild, stopLeftOver } from '../servers/process';
+import { ROOT, recall } from './folder';
 
 export interface Owned {
   stop(): Promise<void>;
@@ -32,26 +35,49 @@ export class Launcher {
     console.log(line);
   }
 
-  /** Starts a server that has to be stopped at the end. */
+  /** Tells what is being done, again every few seconds, and how long it took if that was long. */
+  async step<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    this.check();
+    const start = Date.now();
+    const seconds = (): string => `${Math.round((Date.now() - start) / 1000)} s`;
+    this.say(`${doing} …`);
+    const timer = setInterval(() => this.signal.aborted || this.say(`${doing} … ${seconds()}`), 5_000);
+    try {
+      const result = await work();
+      if (Date.now() - start > 1_000 && !this.signal.aborted) this.say(`${doing}: done in ${seconds()}`);
+      return result;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Starts a server that has to be stopped at the end; one of the same name takes the place of the one before. */
   async own<T extends Owned>(name: string, start: () => Promise<T>): Promise<T> {
     this.check();
     const started = start();
     this.starting = started;
     const handle = await started;
-    this.owned.push({ name, handle });
+    const place = this.owned.find((one) => one.name === name);
+    if (place) place.handle = handle;
+    else this.owned.push({ name, handle });
     this.check();
     return handle;
   }
 
-  /** Starts one of our own programs; if it ends by itself, everything is stopped. */
-  async program(name: string, file: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  /** Starts one of our own programs on this data folder; if it ends by itself, everything is stopped. */
+  async program(name: string, file: string, folder: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
     this.check();
-    // execArgv: the loader of this launcher is not for the built programs.
-    const child = fork(file, [], { env, execArgv: ['--import', END_WITH_LAUNCHER], stdio: 'inherit' });
+    // execArgv: the loader of this launcher is not for the built programs. The argument tells whose program it is.
+    const options: ForkOptions = { cwd: ROOT, env, execArgv: ['--import', END_WITH_LAUNCHER], stdio: 'inherit' };
+    const child = fork(file, [markOf(folder)], options);
+    if (child.pid !== undefined) writeFileSync(pidFile(folder, name), `${child.pid}\n`);
     child.on('error', (error) => void this.end(1, `The ${name} could not be started: ${error.message}`));
     child.once('exit', (code, signal) => void this.onExit(name, code, signal));
-    const handle = { stop: () => stopChild(child, 'SIGTERM'), kill: () => void child.kill('SIGKILL') };
-    await this.own(`the ${name}`, () => Promise.resolve(handle));
+    const stop = async (): Promise<void> => {
+      await stopChild(child, 'SIGTERM');
+      rmSync(pidFile(folder, name), { force: true });
+    };
+    await this.own(`the ${name}`, () => Promise.resolve({ stop, kill: () => void child.kill('SIGKILL') }));
     return child;
   }
 
@@ -114,3 +140,17 @@ export class Launcher {
     await this.end(1, `The ${name} ${how}: stopping everything.`);
   }
 }
+
+/** A killed launcher's programs need a moment to end: until then they hold the port and the agent's journal. */
+export async function stopEarlierProgram(name: string, folder: string, say: (line: string) => void): Promise<void> {
+  const file = pidFile(folder, name);
+  const pid = Number(recall(file) ?? 0);
+  if (isAlive(pid) && `${commandOf(pid).trim()} `.includes(` ${markOf(folder)} `)) {
+    say(`The ${name} of an earlier start still runs (process ${pid}): stopping it`);
+    await stopLeftOver(pid, `the ${name}`, 'SIGTERM', 'SIGKILL');
+  }
+  rmSync(file, { force: true });
+}
+
+const markOf = (folder: string): string => `--data=${folder}`;
+const pidFile = (folder: string, name: string): string => join(folder, `${name}.pid`);

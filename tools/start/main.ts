@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { startPostgres } from '../servers/postgres';
 import { messageOf } from '../servers/process';
-import { startRedis } from '../servers/redis';
-import { Api, Refused, requireFreePort, waitUntilReady } from './api';
+import { gainAccess, TOKEN_FILE } from './access';
+import { Api, waitUntilReady } from './api';
 import { buildAll } from './build';
 import { runDemo, startKnownAgent } from './demo';
-import { keep, ROOT, takeDataFolder } from './folder';
+import { keep, lockOf, ROOT, takeDataFolder } from './folder';
 import { howToGoOn } from './guide';
-import { Launcher, Stopped } from './launcher';
+import { Launcher, Stopped, stopEarlierProgram } from './launcher';
+import { announceEnd } from './lock';
+import { watchNpm } from './parent';
+import { checkSettings, requireFreePort } from './preflight';
+import { startServers } from './servers';
 import { watchConsole, watchServer } from './watch';
 
 const WATCH = process.argv.includes('--watch');
@@ -17,68 +20,57 @@ const WATCH = process.argv.includes('--watch');
 async function main(launcher: Launcher): Promise<void> {
   const say = (line: string): void => launcher.say(line);
   const port = readPort();
+  await checkSettings(process.env);
+  const folder = await takeDataFolder(port, say);
+  launcher.signal.addEventListener('abort', () => announceEnd(lockOf(folder)));
+  for (const name of ['agent', 'server']) await stopEarlierProgram(name, folder, say);
   await requireFreePort(port);
-  const folder = takeDataFolder(port, say);
   await buildAll(launcher);
 
-  const env: NodeJS.ProcessEnv = { ...process.env, PORT: `${port}`, ARTIFACTS_DIR: join(folder, 'artifacts') };
+  const env: NodeJS.ProcessEnv = {
+    // On a first look the requests of everybody would bury what is told here.
+    LOG_LEVEL: WATCH ? 'info' : 'warn',
+    ...process.env,
+    PORT: `${port}`,
+    ARTIFACTS_DIR: join(folder, 'artifacts'),
+  };
   env['AUDIT_KEY_FILE'] ||= join(folder, 'audit-key.pem');
   await startServers(launcher, folder, env);
-  env['JWT_SECRET'] ||= keep(folder, 'jwt-secret', () => randomBytes(48).toString('base64url')).value;
+  env['JWT_SECRET'] ||= keep(join(folder, 'jwt-secret'), () => randomBytes(48).toString('base64url')).value;
   const email = (env['ADMIN_EMAIL'] ||= 'admin@example.com');
-  const generated = env['ADMIN_PASSWORD']
-    ? null
-    : keep(folder, 'admin-password', () => randomBytes(15).toString('base64url'));
-  const password = (env['ADMIN_PASSWORD'] ||= generated?.value ?? '');
+  const passwordFile = env['ADMIN_PASSWORD'] ? null : join(folder, 'admin-password');
+  const password = passwordFile ? keep(passwordFile, () => randomBytes(15).toString('base64url')) : null;
+  env['ADMIN_PASSWORD'] ||= password?.value ?? '';
 
-  say('Server: starting');
-  if (WATCH) await watchServer(launcher, env);
-  else await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), env);
+  // Not localhost: another program may listen there on IPv6.
   const api = new Api(`http://127.0.0.1:${port}`, launcher.signal);
-  await waitUntilReady(api, launcher);
-  say(`Server: ready at ${api.url}`);
-  if (generated?.isNew)
-    say(`\n  First start: log in as ${email} with the password ${password}\n  (shown only now, kept in ${folder})\n`);
+  await launcher.step('Server: starting (it migrates the database and creates the first admin)', async () => {
+    if (WATCH) await watchServer(launcher, env);
+    else await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), folder, env);
+    await waitUntilReady(api, launcher);
+  });
+  const url = `http://localhost:${port}`;
+  say(`Server: ready at ${url}`);
 
-  if (await logIn(api, email, password)) {
+  const hasAccess = await gainAccess(api, email, env['ADMIN_PASSWORD'], folder);
+  if (hasAccess) {
     await demonstrate(launcher, api, folder);
   } else {
-    say('The password of the administrator has been changed since: going on without the demonstration.');
-    await startKnownAgent(launcher, api.url, folder);
+    say(`The password of ${email} is not known here any more: going on without the demonstration.`);
+    await startKnownAgent(launcher, api, folder);
   }
   if (WATCH) await watchConsole(launcher, env);
-  say(howToGoOn({ url: api.url, email, passwordFile: generated ? join(folder, 'admin-password') : null }));
-}
-
-async function startServers(launcher: Launcher, folder: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const say = (line: string): void => launcher.say(line);
-  if (env['DATABASE_URL']) {
-    say('PostgreSQL: the one of DATABASE_URL');
-  } else {
-    const postgres = await launcher.own('PostgreSQL', () => startPostgres(join(folder, 'postgres'), say));
-    env['DATABASE_URL'] = postgres.url;
-    say(`PostgreSQL: ready on port ${postgres.port}`);
-  }
-  if (env['REDIS_URL'] || env['REDIS_HOST']) {
-    say(`Redis: the one of ${env['REDIS_URL'] ? 'REDIS_URL' : 'REDIS_HOST'}`);
-  } else {
-    const redis = await launcher.own('Redis', () => startRedis(join(folder, 'redis'), say));
-    env['REDIS_URL'] = redis.url;
-    // The emulation lacks a few commands: whoever connects can go around them.
-    if (redis.kind === 'emulated') env['REDIS_EMULATED'] = '1';
-    say(`Redis: ready on port ${redis.port}`);
-  }
-}
-
-/** False when the password is no longer the one of the first start. */
-async function logIn(api: Api, email: string, password: string): Promise<boolean> {
-  try {
-    await api.logIn(email, password);
-    return true;
-  } catch (error) {
-    if (error instanceof Refused && error.status === 401) return false;
-    throw error;
-  }
+  const newPassword = password?.isNew && hasAccess ? password.value : null;
+  say(
+    howToGoOn({
+      url,
+      email,
+      newPassword,
+      passwordFile,
+      tokenFile: hasAccess ? join(folder, TOKEN_FILE) : null,
+      folder,
+    }),
+  );
 }
 
 /** A server that is up stays up, even if the demonstration does not succeed. */
@@ -100,6 +92,7 @@ function readPort(): number {
 
 const launcher = new Launcher();
 launcher.watchSignals();
+watchNpm(() => void launcher.end(0, 'npm has ended: stopping …'));
 main(launcher).catch((error: unknown) => {
   // While stopping, every interrupted step fails: the stop is what was asked for.
   if (error instanceof Stopped || launcher.signal.aborted) return;

@@ -164,6 +164,30 @@ describe('who may do what', () => {
     expect(rows).toEqual([{ actor_type: 'system' }]);
   });
 
+  it('believes nothing that has changed without its hearing of it', async () => {
+    const client = await env.client('unheard');
+    const agent = await env.connect(client);
+    const song = await user('song', ['operator']);
+    const create = (): request.Test => call(song.token, 'post', '/api/commands', order('unheard'));
+    const { body } = await create().expect(201);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await agent.post(`/api/commands/${(body as Body).id}/start`, {})).toBe(200);
+
+    // As another process would do it whose news is lost.
+    await env.sql(`UPDATE user_roles SET role_id = (SELECT id FROM roles WHERE name = 'viewer') WHERE user_id = $1`, [song.id]);
+    await env.sql('UPDATE users SET rights_version = rights_version + 1 WHERE id = $1', [song.id]);
+    await create().expect(403);
+    await env.sql(`UPDATE user_roles SET role_id = (SELECT id FROM roles WHERE name = 'operator') WHERE user_id = $1`, [song.id]);
+    await env.sql('UPDATE users SET rights_version = rights_version + 1 WHERE id = $1', [song.id]);
+    await create().expect(201);
+    await env.sql('UPDATE sessions SET revoked_at = now() WHERE user_id = $1', [song.id]);
+    await create().expect(401);
+    await env.sql('DELETE FROM client_keys WHERE client_id = $1', [client.id]);
+    expect(await agent.post(`/api/commands/${(body as Body).id}/result`, { success: true })).toBe(401);
+    expect((await env.get(`/api/commands/${(body as Body).id}`)).body).toMatchObject({ status: 'running' });
+    expect(await env.sql('SELECT 1 FROM commands WHERE created_by = $1', [song.id])).toHaveLength(2);
+  });
+
   it('explains why', async () => {
     await user('yoon', ['viewer']);
     const explain = async (query: string): Promise<Body> => (await env.get(`/api/permissions/explain?${query}`).expect(200)).body as Body;

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import type { Page } from '../core/http/page.dto';
-import type { KeyView } from './client-keys';
+import type { KeyView } from './client-keys.service';
 import { CreateClientDto, ListClientsDto, RotateKeyDto, UpdateClientDto } from './clients.dto';
 import { ClientsService, type ClientView } from './clients.service';
 

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module';
 import { AgentKeys } from '../core/access/access';
 import { RbacModule } from '../rbac/rbac.module';
-import { ClientKeys } from './client-keys';
+import { ClientKeysService } from './client-keys.service';
 import { ClientsController } from './clients.controller';
 import { ClientsService } from './clients.service';
 import { EnrolmentController } from './enrolment.controller';
@@ -17,9 +17,9 @@ import { GatewayService } from './gateway.service';
     ClientsService,
     GatewayService,
     EnrolmentService,
-    ClientKeys,
-    { provide: AgentKeys, useExisting: ClientKeys },
+    ClientKeysService,
+    { provide: AgentKeys, useExisting: ClientKeysService },
   ],
-  exports: [ClientsService, GatewayService],
+  exports: [ClientsService, ClientKeysService, GatewayService],
 })
 export class ClientsModule {}

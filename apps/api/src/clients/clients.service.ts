@@ -10,7 +10,7 @@ import { Conflict, Forbidden, InvalidInput, NotFound } from '../core/errors/erro
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { RbacService } from '../rbac/rbac.service';
-import { ClientKeys, type KeyView } from './client-keys';
+import { ClientKeysService, type KeyView } from './client-keys.service';
 import type { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
 
 export interface ClientView {
@@ -44,7 +44,7 @@ export class ClientsService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly audit: AuditService,
     private readonly rbac: RbacService,
-    private readonly keys: ClientKeys,
+    private readonly keys: ClientKeysService,
     private readonly bus: Bus,
   ) {}
 

@@ -17,8 +17,8 @@ export class EnrolmentController {
 
   @ForPeople('clients.manage')
   @Get('enrolment-tokens')
-  list(@Query() query: PageDto): Promise<Page<EnrolmentTokenView>> {
-    return this.enrolment.list(query);
+  list(@Query() query: PageDto, @Caller() caller: Person): Promise<Page<EnrolmentTokenView>> {
+    return this.enrolment.list(query, caller);
   }
 
   @ForPeople('clients.manage')

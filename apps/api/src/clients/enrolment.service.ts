@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
 import { InvalidInput, NotFound, Unauthorized } from '../core/errors/errors';
 import { page, type Page, type PageDto } from '../core/http/page.dto';
-import { sha256 } from './client-keys';
+import { sha256 } from './client-keys.service';
 import { ClientsService } from './clients.service';
 import type { CreateEnrolmentTokenDto, EnrolDto } from './enrolment.dto';
 
@@ -50,7 +50,8 @@ export class EnrolmentService {
     return { ...view, token };
   }
 
-  async list({ cursor, limit }: PageDto): Promise<Page<EnrolmentTokenView>> {
+  async list({ cursor, limit }: PageDto, who: Person): Promise<Page<EnrolmentTokenView>> {
+    this.clients.requireEverywhere(who);
     const rows = await this.database.query<EnrolmentTokenView[]>(
       `SELECT ${VIEW} FROM enrolment_tokens WHERE revoked_at IS NULL AND ($1::uuid IS NULL OR id < $1) ORDER BY id DESC LIMIT $2`,
       [cursor ?? null, limit + 1],

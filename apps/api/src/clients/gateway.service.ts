@@ -7,7 +7,7 @@ import { Bus } from '../core/events/bus.service';
 import type { EventStream } from '../core/http/sse';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
-import { ClientKeys } from './client-keys';
+import { ClientKeysService } from './client-keys.service';
 
 const HEARTBEAT_MS = 3_000;
 /** A gateway silent for this long is dead, and its clients are offline. */
@@ -36,7 +36,7 @@ export class GatewayService implements OnApplicationBootstrap, OnApplicationShut
     @InjectDataSource() private readonly database: DataSource,
     private readonly bus: Bus,
     private readonly redis: RedisClient,
-    private readonly keys: ClientKeys,
+    private readonly keys: ClientKeysService,
   ) {
     bus.on('connected', ({ clientId, connectionId }) => {
       const connection = this.connections.get(clientId);

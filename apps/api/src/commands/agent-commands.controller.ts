@@ -24,6 +24,7 @@ export class AgentCommandsController {
     return this.commands.openSession(body, agent);
   }
 
+  @ForAgents({ checkedAgain: true })
   @Post('commands/:id/start')
   @HttpCode(200)
   async start(@Param('id') id: string, @Body() body: StartDto, @Caller() agent: AgentPrincipal): Promise<object> {
@@ -38,6 +39,7 @@ export class AgentCommandsController {
     return {};
   }
 
+  @ForAgents({ checkedAgain: true })
   @Post('commands/:id/result')
   @HttpCode(200)
   async result(@Param('id') id: string, @Body() body: ResultDto, @Caller() agent: AgentPrincipal): Promise<object> {

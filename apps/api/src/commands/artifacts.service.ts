@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
-import { createReadStream, type ReadStream } from 'node:fs';
+import { createReadStream, existsSync, type ReadStream } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
@@ -62,6 +62,9 @@ export class ArtifactsService {
   async open(commandId: string, id: string): Promise<{ artifact: ArtifactView; bytes: ReadStream }> {
     const artifact = (await this.list(commandId)).items.find((item) => item.id === id);
     if (!artifact) throw new NotFound('artifact');
-    return { artifact, bytes: createReadStream(join(this.config.ARTIFACTS_DIR, artifact.id)) };
+    const path = join(this.config.ARTIFACTS_DIR, artifact.id);
+    // The disk may have lost what the row says: that is told before the answer has begun.
+    if (!existsSync(path)) throw new NotFound('file of this artifact any more');
+    return { artifact, bytes: createReadStream(path) };
   }
 }

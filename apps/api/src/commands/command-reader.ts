@@ -1,4 +1,4 @@
-import type { CommandState, Permission } from '@gwanje/contracts';
+import type { Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -11,37 +11,9 @@ import { page, type Page } from '../core/http/page.dto';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
 import { RbacService } from '../rbac/rbac.service';
+import { type CommandView, VIEW } from './command-view';
 import type { ListCommandsDto } from './commands.dto';
 
-export interface CommandView {
-  id: string;
-  clientId: string;
-  batchId: string | null;
-  action: string;
-  payload: Record<string, unknown>;
-  priority: number;
-  status: CommandState;
-  attempt: number;
-  maxAttempts: number;
-  timeoutMs: number;
-  result: { success: boolean; data: unknown; durationMs: number | null } | null;
-  errorMessage: string | null;
-  createdBy: string;
-  createdAt: Date;
-  notBefore: Date | null;
-  expiresAt: Date | null;
-  dispatchedAt: Date | null;
-  startedAt: Date | null;
-  completedAt: Date | null;
-}
-
-/** Secret parameters are in the row, for the agent, and in no answer to people. */
-const SHOWN_PAYLOAD = `CASE WHEN c.secret_parameters = '{}' THEN c.payload ELSE
-  c.payload || (SELECT coalesce(jsonb_object_agg(name, '[redacted]'), '{}') FROM unnest(c.secret_parameters) name WHERE c.payload ? name) END`;
-const VIEW = `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, ${SHOWN_PAYLOAD} AS payload, c.priority, c.status, c.attempt,
-  c.max_attempts AS "maxAttempts", c.timeout_ms AS "timeoutMs", c.result, c.error_message AS "errorMessage", c.created_by AS "createdBy",
-  c.created_at AS "createdAt", c.not_before AS "notBefore", c.expires_at AS "expiresAt", c.dispatched_at AS "dispatchedAt",
-  c.started_at AS "startedAt", c.completed_at AS "completedAt"`;
 const CACHE_SECONDS = 300;
 const FEW_CLIENTS = 500;
 

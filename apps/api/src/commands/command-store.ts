@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Person } from '../core/access/access';
+import { type CommandView, VIEW } from './command-view';
 
 /** A row that this transaction has locked. */
 export interface LockedCommand {
@@ -13,13 +14,19 @@ export interface LockedCommand {
   attempt: number;
   maxAttempts: number;
   reported: { attempt: number; body: unknown } | null;
+  /** A start of it is on its way in this transaction. */
+  starting?: boolean;
 }
 
-export interface DoubtfulCommand extends LockedCommand {
-  payload: Record<string, unknown>;
-  /** Whose rights carry it: the creator, or whoever asked for the latest retry. */
-  authorizedBy: string;
-  rightsVersion: number;
+/** A move by an agent's word: a start, or an end with what it said. */
+export interface Move {
+  command: LockedCommand;
+  to: CommandState;
+  result?: object;
+  reported?: object;
+  errorMessage?: string | null;
+  /** For the history. */
+  data?: object;
 }
 
 export interface NewCommand {
@@ -40,6 +47,9 @@ export interface NewCommand {
   secretParameters: string[];
 }
 
+/** The columns of a LockedCommand. */
+export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported`;
+
 const RETRY_BASE_SECONDS = 1;
 const RETRY_CAP_SECONDS = 300;
 
@@ -53,6 +63,27 @@ export class CommandStore {
 
   transaction<T>(work: (transaction: EntityManager) => Promise<T>): Promise<T> {
     return this.database.transaction(work);
+  }
+
+  /** One statement for any number of commands; answers them in the same order, as people see them. Leaves out those whose client was removed. */
+  async insertAll(commands: readonly NewCommand[], transaction: EntityManager): Promise<Map<string, CommandView>> {
+    const rows = await transaction.query<CommandView[]>(
+      `WITH added AS (
+         INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
+           authorized_by, rights_version, secret_parameters)
+         SELECT n.id, n."clientId", n."batchId", n.action, n.payload, n.priority, n."timeoutMs", n."notBefore", coalesce(n."notBefore", now()), n."expiresAt",
+           n."maxAttempts", n."createdBy", n."createdBy", n."rightsVersion", n."secretParameters"
+         FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "batchId" uuid, action text, payload jsonb, priority smallint, "timeoutMs" integer,
+           "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer, "secretParameters" text[])
+         JOIN clients ON clients.id = n."clientId" AND clients.deleted_at IS NULL
+         RETURNING *
+       ), logged AS (
+         INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added
+       )
+       SELECT ${VIEW} FROM added c`,
+      [JSON.stringify(commands)],
+    );
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   /** One statement for any number of commands that differ only in id and client. */
@@ -73,13 +104,20 @@ export class CommandStore {
     );
   }
 
-  async lock(id: string, clientId: string | null, transaction: EntityManager): Promise<LockedCommand | undefined> {
+  async lock(id: string, transaction: EntityManager): Promise<LockedCommand | undefined> {
     const [row] = await transaction.query<LockedCommand[]>(
-      `SELECT id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported
-       FROM commands WHERE id = $1 AND ($2::uuid IS NULL OR client_id = $2) FOR UPDATE`,
-      [id, clientId],
+      `SELECT ${LOCKED} FROM commands WHERE id = $1 FOR UPDATE`,
+      [id],
     );
     return row;
+  }
+
+  /** Locks those of these commands that belong to the client named beside; always in the same order, so that two groups never wait for each other. */
+  async lockAll(ids: readonly string[], clientIds: readonly string[], transaction: EntityManager): Promise<Map<string, LockedCommand>> {
+    const rows = await transaction.query<LockedCommand[]>(
+      `SELECT ${LOCKED} FROM commands WHERE (id, client_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[])) ORDER BY id FOR UPDATE`, [ids, clientIds],
+    );
+    return new Map(rows.map((row) => [row.id, row]));
   }
 
   /**
@@ -140,6 +178,29 @@ export class CommandStore {
     command.status = to;
   }
 
+  /** The same for any number of locked commands, as one statement: starts, and ends by their agent's word. */
+  async moveAll(moves: readonly Move[], transaction: EntityManager): Promise<void> {
+    const illegal = moves.find(({ command, to }) => !isLegalMove(command.status, to));
+    if (illegal) throw new Error(`illegal move ${illegal.command.status} -> ${illegal.to}`);
+    const rows = await transaction.query<unknown[]>(
+      `WITH moved AS (
+         UPDATE commands c SET status = n."to", revision = c.revision + 1,
+           started_at = CASE WHEN n."to" = 'running' THEN now() ELSE c.started_at END,
+           deadline_at = CASE WHEN n."to" = 'running' THEN now() + make_interval(secs => c.timeout_ms / 1000.0) ELSE c.deadline_at END,
+           completed_at = CASE WHEN n."to" = 'running' THEN NULL ELSE now() END,
+           result = n.result, reported = n.reported, error_message = n."errorMessage"
+         FROM jsonb_to_recordset($1) AS n (id uuid, "from" text, attempt integer, "to" text, result jsonb, reported jsonb, "errorMessage" text, data jsonb)
+         WHERE c.id = n.id AND c.status = n."from" AND c.attempt = n.attempt
+         RETURNING c.id, c.revision, c.attempt, c.status, n.data
+       )
+       INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
+       SELECT id, revision, status, attempt, coalesce(data, '{}') FROM moved RETURNING 1`,
+      [JSON.stringify(moves.map(({ command: { id, status, attempt }, ...move }) => ({ id, from: status, attempt, ...move })))],
+    );
+    if (rows.length !== moves.length) throw new Error('commands changed under their locks');
+    for (const { command, to } of moves) command.status = to;
+  }
+
   /** Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. */
   async retry(command: LockedCommand, delay: number, by: Person | null, transaction: EntityManager): Promise<void> {
     await transaction.query(
@@ -178,83 +239,9 @@ export class CommandStore {
     return true;
   }
 
-  /** Ends what nobody started before `expiresAt`. Returns the ids, at most `limit`. */
-  expire(limit: number): Promise<LockedCommand[]> {
-    return this.sweep(`status IN ('pending', 'dispatched') AND expires_at <= now()`, limit, async (command, transaction) => {
-      await this.move(command, 'expired', { error_message: 'expiresAt passed before it started' }, {}, transaction);
-    });
-  }
-
-  /** The server's own, provisional verdict on what has not answered by its deadline. */
-  timeOut(limit: number): Promise<LockedCommand[]> {
-    return this.sweep(`status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
-      await this.move(command, 'timed_out', { error_message: 'no word from the agent by the deadline' }, { from: command.status }, transaction);
-      await this.retryIfDue(command, false, transaction);
-    });
-  }
-
-  /**
-   * Runs `judge` over what waits by rights that have changed since: a reason cancels the command, null lets it wait on. Returns what
-   * it cancelled. A doubt is put aside a minute after the change: by then no transaction that knew the older rights is still open.
-   */
-  async judgeDoubtful(limit: number, judge: (command: DoubtfulCommand, transaction: EntityManager) => Promise<string | null>): Promise<LockedCommand[]> {
-    const [doubted] = await this.database.query<{ ids: string[] | null }[]>('SELECT array_agg(id) AS ids FROM users WHERE rights_doubted');
-    if (!doubted?.ids) return [];
-    const cancelled: LockedCommand[] = [];
-    const left = await this.transaction(async (transaction) => {
-      const rows = await transaction.query<DoubtfulCommand[]>(
-        `SELECT c.id, c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, c.payload,
-           c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
-         FROM commands c JOIN users u ON u.id = c.authorized_by
-         WHERE c.status = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,
-        [doubted.ids, limit],
-      );
-      for (const row of rows) {
-        const reason = await judge(row, transaction);
-        if (reason === null) continue;
-        await this.move(row, 'cancelled', { error_message: reason }, { reason }, transaction);
-        cancelled.push(row);
-      }
-      const allowed = rows.filter((row) => row.status === 'pending');
-      await transaction.query(
-        'UPDATE commands c SET rights_version = n.version FROM unnest($1::uuid[], $2::integer[]) AS n (id, version) WHERE c.id = n.id',
-        [allowed.map(({ id }) => id), allowed.map(({ rightsVersion }) => rightsVersion)],
-      );
-      return rows.length;
-    });
-    if (left < limit) {
-      await this.database.query(
-        `UPDATE users SET rights_doubted = false WHERE id = ANY($1) AND rights_doubted AND rights_changed_at < now() - interval '1 minute'`, [doubted.ids],
-      );
-    }
-    return cancelled;
-  }
-
-  /** Cancels what waits for a client that was removed. */
-  cancelOrphans(limit: number): Promise<LockedCommand[]> {
-    const removed = `client_id IN (SELECT id FROM clients WHERE deleted_at > now() - interval '1 day')`;
-    return this.sweep(`status IN ('pending', 'dispatched') AND ${removed}`, limit, async (command, transaction) => {
-      const reason = 'the client was removed';
-      await this.move(command, 'cancelled', { error_message: reason }, { reason }, transaction);
-    });
-  }
-
-  /** Clients online that have due work and a free slot. */
-  async findStarving(limit: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }[]>(
-      `SELECT c.id FROM clients c WHERE c.status = 'online' AND EXISTS (
-         SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now()
-       ) AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency
-       LIMIT $1`,
-      [limit],
-    );
-    return rows.map(({ id }) => id);
-  }
-
   async inFlight(clientId: string, transaction: EntityManager): Promise<LockedCommand[]> {
     return transaction.query<LockedCommand[]>(
-      `SELECT id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported
-       FROM commands WHERE client_id = $1 AND status = ANY($2) ORDER BY id FOR UPDATE`,
+      `SELECT ${LOCKED} FROM commands WHERE client_id = $1 AND status = ANY($2) ORDER BY id FOR UPDATE`,
       [clientId, IN_FLIGHT_STATES],
     );
   }
@@ -265,21 +252,5 @@ export class CommandStore {
       `SELECT id, attempt FROM commands WHERE client_id = $1 AND id = ANY($2) AND status IN ('timed_out', 'indeterminate')`,
       [clientId, ids],
     );
-  }
-
-  private async sweep(
-    where: string,
-    limit: number,
-    act: (command: LockedCommand, transaction: EntityManager) => Promise<void>,
-  ): Promise<LockedCommand[]> {
-    return this.transaction(async (transaction) => {
-      const rows = await transaction.query<LockedCommand[]>(
-        `SELECT id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported
-         FROM commands WHERE ${where} LIMIT $1 FOR UPDATE SKIP LOCKED`,
-        [limit],
-      );
-      for (const row of rows) await act(row, transaction);
-      return rows;
-    });
   }
 }

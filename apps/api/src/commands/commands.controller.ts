@@ -5,7 +5,8 @@ import type { Page } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
 import { StreamWarden } from '../identity/stream-warden.service';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
-import { CommandReader, type CommandView } from './command-reader';
+import { CommandReader } from './command-reader';
+import type { CommandView } from './command-view';
 import { CreateBatchDto, CreateCommandDto, ListCommandsDto } from './commands.dto';
 import { CommandsService } from './commands.service';
 import { OutputService } from './output.service';
@@ -21,14 +22,15 @@ export class CommandsController {
     private readonly warden: StreamWarden,
   ) {}
 
-  @ForPeople('commands.create')
+  @ForPeople('commands.create', { checkedAgain: true })
   @Post('commands')
   async create(
     @Body() body: CreateCommandDto,
     @Caller() caller: Person,
     @Headers('idempotency-key') key?: string,
   ): Promise<CommandView> {
-    return this.reader.get(await this.commands.submit(body, caller, key), caller);
+    const receipt = await this.commands.submit(body, caller, key);
+    return 'stored' in receipt ? receipt.stored : this.reader.get(receipt.earlier, caller);
   }
 
   @ForPeople('commands.create')

@@ -8,10 +8,13 @@ import { AgentCommandsController } from './agent-commands.controller';
 import { ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
 import { CommandStore } from './command-store';
+import { CommandSweeps } from './command-sweeps';
 import { CommandsController } from './commands.controller';
 import { CommandsService } from './commands.service';
 import { ConsoleEventsController } from './console-events.controller';
+import { AgentWords } from './agent-words';
 import { Courier, DISPATCH_QUEUE, DispatchProcessor, Dispatcher } from './dispatcher';
+import { Intake } from './intake';
 import { NewsDesk } from './news-desk';
 import { OutputService } from './output.service';
 import { Sweeper } from './sweeper';
@@ -19,6 +22,6 @@ import { Sweeper } from './sweeper';
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
   controllers: [CommandsController, AgentCommandsController, ConsoleEventsController],
-  providers: [CommandsService, CommandReader, CommandStore, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService, NewsDesk],
+  providers: [CommandsService, Intake, AgentWords, CommandReader, CommandStore, CommandSweeps, Dispatcher, DispatchProcessor, Courier, Sweeper, OutputService, ArtifactsService, NewsDesk],
 })
 export class CommandsModule {}

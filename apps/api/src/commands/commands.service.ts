@@ -1,19 +1,19 @@
-import type { CommandState, JsonSchema, SessionResponse } from '@gwanje/contracts';
+import type { JsonSchema, SessionResponse } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
-import { Conflict, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
+import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
+import { AgentWords } from './agent-words';
 import { CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
-import { Dispatcher } from './dispatcher';
+import { Intake, type Receipt, type Submission } from './intake';
 import { inspectPayload } from './payload-inspector';
 
 /** The public face of commands: submit, cancel, retry for people; session, start, report for agents. */
@@ -22,30 +22,35 @@ export class CommandsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly store: CommandStore,
-    private readonly dispatcher: Dispatcher,
+    private readonly intake: Intake,
+    private readonly words: AgentWords,
     private readonly clients: ClientsService,
     private readonly audit: AuditService,
+    private readonly accounts: AccountsService,
     private readonly rbac: RbacService,
     private readonly bus: Bus,
   ) {}
 
-  /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. Returns its id. */
-  async submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<string> {
+  /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. */
+  async submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<Receipt> {
+    try {
+      return await this.submitAs(by, input, idempotencyKey);
+    } catch (error) {
+      if (!(error instanceof StaleCaller)) throw error;
+      const again = await this.accounts.again(by);
+      this.rbac.requirePermission(again, 'commands.create');
+      return this.submitAs(again, input, idempotencyKey);
+    }
+  }
+
+  private async submitAs(by: Person, input: CreateCommandDto, idempotencyKey?: string): Promise<Receipt> {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
     });
     const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
     await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
-    const id = uuid();
-    const stored = await this.store.transaction(async (transaction) => {
-      const earlier = await this.claimKey(idempotencyKey, input, id, by, transaction);
-      if (earlier) return earlier;
-      await this.store.insert(this.settings(input, null, secret, by), [id], [client.id], transaction);
-      await this.record('commands.create', { id, clientId: client.id }, by, transaction, { action: input.action });
-      return id;
-    });
-    if (stored === id) await this.announce([id], [client.id]);
-    return stored;
+    const command = { id: uuid(), clientId: client.id, ...this.settings(input, null, secret, by) };
+    return this.intake.add({ command, by, ...idempotency(idempotencyKey, input) });
   }
 
   async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
@@ -60,7 +65,7 @@ export class CommandsService {
     const batchId = uuid();
     const ids = targets.map(() => uuid());
     const stored = await this.store.transaction(async (transaction) => {
-      const earlier = await this.claimKey(idempotencyKey, input, batchId, by, transaction);
+      const earlier = await this.intake.claimKey(idempotency(idempotencyKey, input).idempotency, batchId, by, transaction);
       if (earlier) return earlier;
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
         batchId, input.action, targets.length, by.id,
@@ -69,13 +74,13 @@ export class CommandsService {
       await this.record('commands.create_batch', { id: batchId }, by, transaction, { action: input.action, count: targets.length });
       return batchId;
     });
-    if (stored === batchId) await this.announce(ids, targets);
+    if (stored === batchId) this.intake.announce(ids, targets);
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
   }
 
   async cancel(id: string, by: Person): Promise<void> {
-    const command = await this.change(id, null, async (locked, transaction) => {
+    const command = await this.change(id, async (locked, transaction) => {
       if (locked.status === 'pending' || locked.status === 'dispatched') {
         await this.store.move(locked, 'cancelled', {}, { by: by.id }, transaction);
       } else if (locked.status === 'running') {
@@ -86,58 +91,27 @@ export class CommandsService {
       await this.record('commands.cancel', locked, by, transaction);
     });
     this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
-    await this.settle(command);
+    this.settle(command);
   }
 
   async retry(id: string, by: Person): Promise<void> {
-    const command = await this.change(id, null, async (locked, transaction) => {
+    const command = await this.change(id, async (locked, transaction) => {
       if (!['failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('not_retryable', `A command that is ${locked.status} cannot be retried`);
       }
       await this.store.retry(locked, 0, by, transaction);
       await this.record('commands.retry', locked, by, transaction);
     });
-    await this.settle(command);
+    this.settle(command);
   }
 
-  async start(id: string, attempt: number | undefined, agent: AgentPrincipal): Promise<void> {
-    const command = await this.ofAgent(id, agent, 'commands.start', async (locked, transaction) => {
-      this.requireAttempt(locked, attempt);
-      if (locked.status === 'running') return;
-      if (locked.status !== 'dispatched') throw new Conflict('not_startable', `The command is ${locked.status}`);
-      await this.store.move(locked, 'running', {}, {}, transaction);
-    });
-    this.bus.publish('commands', { ids: [command.id] });
+  start(id: string, attempt: number | undefined, agent: AgentPrincipal): Promise<void> {
+    return this.words.say({ kind: 'start', id, attempt, agent });
   }
 
   /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
-  async report(id: string, body: ResultDto, agent: AgentPrincipal): Promise<void> {
-    const command = await this.ofAgent(id, agent, 'commands.result', async (locked, transaction) => {
-      const attempt = body.attempt ?? locked.attempt;
-      const { attempt: _, ...said } = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
-      if (locked.reported?.attempt === attempt) {
-        if (isDeepStrictEqual(locked.reported.body, said)) return;
-        throw new Conflict('result_differs', 'Another result was reported for this attempt');
-      }
-      this.requireAttempt(locked, attempt);
-      if (!['dispatched', 'running', 'timed_out', 'indeterminate'].includes(locked.status)) {
-        throw new Conflict('command_ended', `The command is ${locked.status} and takes no result`);
-      }
-      const refused = body.outcome === 'refused';
-      const to: CommandState = body.outcome === 'refused' ? 'failed' : (body.outcome ?? (body.success ? 'completed' : 'failed'));
-      const set = {
-        reported: JSON.stringify({ attempt, body: said }),
-        result: JSON.stringify({ success: body.success, data: body.data ?? null, durationMs: body.durationMs ?? null }),
-        error_message: body.error ?? (to === 'completed' ? null : `the agent reported ${to}`),
-      };
-      await this.store.move(locked, to, set, { success: body.success, ...(body.error && { error: body.error }) }, transaction);
-      if (!refused && (to === 'failed' || to === 'timed_out')) await this.store.retryIfDue(locked, true, transaction);
-      await this.audit.record(
-        { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: refused ? 'refused' : 'done', detail: { state: to } },
-        transaction,
-      );
-    });
-    await this.settle(command);
+  report(id: string, body: ResultDto, agent: AgentPrincipal): Promise<void> {
+    return this.words.say({ kind: 'result', id, body, agent });
   }
 
   /** What agent and server each believe is in flight, compared before the stream goes live. */
@@ -174,51 +148,14 @@ export class CommandsService {
     return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion, secretParameters };
   }
 
-  /** Takes the key for `id`, or answers whose it is already. */
-  private async claimKey(key: string | undefined, body: object, id: string, by: Person, transaction: EntityManager): Promise<string | null> {
-    if (key === undefined) return null;
-    if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
-    const bodyHash = createHash('sha256').update(canonical(body)).digest();
-    const [taken] = await transaction.query<unknown[]>(
-      `INSERT INTO idempotency_keys (user_id, key, body_hash, answer_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1`,
-      [by.id, key, bodyHash, id],
-    );
-    if (taken) return null;
-    const [earlier] = await transaction.query<{ body_hash: Buffer; answer_id: string }[]>(
-      'SELECT body_hash, answer_id FROM idempotency_keys WHERE user_id = $1 AND key = $2',
-      [by.id, key],
-    );
-    if (!earlier?.body_hash.equals(bodyHash)) throw new Conflict('idempotency_key_reused', 'This Idempotency-Key was used with another body');
-    return earlier.answer_id;
-  }
-
-  private requireAttempt(command: LockedCommand, attempt: number | undefined): void {
-    if (attempt !== undefined && attempt !== command.attempt) {
-      throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
-    }
-  }
-
-  private async change(
-    id: string,
-    clientId: string | null,
-    act: (command: LockedCommand, transaction: EntityManager) => Promise<void>,
-  ): Promise<LockedCommand> {
+  private async change(id: string, act: (command: LockedCommand, transaction: EntityManager) => Promise<void>): Promise<LockedCommand> {
     if (!isUuid(id)) throw new NotFound('command');
     return this.store.transaction(async (transaction) => {
-      const command = await this.store.lock(id, clientId, transaction);
+      const command = await this.store.lock(id, transaction);
       if (!command) throw new NotFound('command');
       await act(command, transaction);
       return command;
     });
-  }
-
-  /** An agent sees and answers only its own commands; anything else is 404, and audited. */
-  private async ofAgent(id: string, agent: AgentPrincipal, action: string, act: Parameters<CommandsService['change']>[2]): Promise<LockedCommand> {
-    try {
-      return await this.change(id, agent.id, act);
-    } catch (error) {
-      throw error instanceof NotFound ? new Hidden(action, { type: 'command', id }) : error;
-    }
   }
 
   private record(action: string, target: { id: string; clientId?: string }, by: Person, transaction: EntityManager, detail?: Record<string, unknown>): Promise<void> {
@@ -227,22 +164,9 @@ export class CommandsService {
     return this.audit.record({ by, action, target: { type, id }, outcome: 'done', ...(clientId && { clientId }), ...(detail && { detail }) }, transaction);
   }
 
-  /** After the commit: whoever watches is told, and the clients are looked at. */
-  private async announce(ids: string[], clientIds: string[]): Promise<void> {
-    this.bus.publish('commands', { ids });
-    await this.dispatcher.wake(clientIds).catch(() => undefined /* stored: the sweeper finds it */);
-  }
-
-  private async settle(command: LockedCommand): Promise<void> {
-    await this.announce([command.id], [command.clientId]);
+  private settle(command: LockedCommand): void {
+    this.intake.announce([command.id], [command.clientId]);
   }
 }
 
-/** The same text for the same JSON value, whatever the order of its keys. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    inner && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}
+const idempotency = (key: string | undefined, body: object): Pick<Submission, 'idempotency'> => (key === undefined ? {} : { idempotency: { key, body } });

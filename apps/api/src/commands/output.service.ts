@@ -40,8 +40,8 @@ export class OutputService {
   async append(id: string, body: OutputDto, agent: AgentPrincipal): Promise<void> {
     const found = isUuid(id) && (await this.store.transaction(async (transaction) => {
       // The command's row lock makes the order of positions the order of commits: a reader's cursor never skips one.
-      const command = await this.store.lock(id, agent.id, transaction);
-      if (!command) return false;
+      const command = await this.store.lock(id, transaction);
+      if (command?.clientId !== agent.id) return false;
       const attempt = body.attempt ?? command.attempt;
       if (attempt !== command.attempt) throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
       if (!['dispatched', 'running', 'timed_out'].includes(command.status)) {

@@ -6,7 +6,7 @@ import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { Bus } from '../core/events/bus.service';
 import { RbacService } from '../rbac/rbac.service';
-import { CommandStore, type DoubtfulCommand } from './command-store';
+import { CommandSweeps, type DoubtfulCommand } from './command-sweeps';
 import { Dispatcher } from './dispatcher';
 
 const AT_ONCE = 500;
@@ -19,7 +19,7 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private stopped = false;
 
   constructor(
-    private readonly store: CommandStore,
+    private readonly sweeps: CommandSweeps,
     private readonly dispatcher: Dispatcher,
     private readonly gateway: GatewayService,
     private readonly bus: Bus,
@@ -41,16 +41,16 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     try {
       await this.gateway.buryDead();
       const ended = [
-        ...(await this.store.expire(AT_ONCE)), ...(await this.store.timeOut(AT_ONCE)),
-        ...(await this.store.judgeDoubtful(AT_ONCE, (command, transaction) => this.judge(command, transaction))),
-        ...(await this.store.cancelOrphans(AT_ONCE)),
+        ...(await this.sweeps.expire(AT_ONCE)), ...(await this.sweeps.timeOut(AT_ONCE)),
+        ...(await this.sweeps.judgeDoubtful(AT_ONCE, (command, transaction) => this.judge(command, transaction))),
+        ...(await this.sweeps.cancelOrphans(AT_ONCE)),
       ];
       if (ended.length > 0) this.bus.publish('commands', { ids: ended.map(({ id }) => id) });
       for (const { id, clientId, attempt, status } of ended) {
         this.bus.publish('cancel', { clientId, id, attempt, reason: status === 'timed_out' ? 'timed_out' : 'cancelled' });
       }
       // Claimed here and not through the queue: what is found here is late already, and Redis may be the reason.
-      await this.dispatcher.dispatch(await this.store.findStarving(AT_ONCE));
+      await this.dispatcher.dispatch(await this.sweeps.findStarving(AT_ONCE));
     } catch (error) {
       this.log.warn(`round not finished: ${(error as Error).message}`);
     }

@@ -1,15 +1,12 @@
-import '@fastify/cookie';
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Anonymous, Caller, ForPeople, type Person, Public } from '../core/access/access';
-import { Forbidden, Unauthorized } from '../core/errors/errors';
+import { Unauthorized } from '../core/errors/errors';
 import { AccountsService } from './accounts.service';
 import { ChangePasswordDto, CreateTokenDto, LoginDto } from './auth.dto';
 import { PersonalTokensService, type PersonalTokenView } from './personal-tokens.service';
-import { type Profile, profileOf, REFRESH_DAYS, SessionsService, type SessionView, type Tokens } from './sessions.service';
-
-const COOKIE = 'gwanje_refresh';
-const cookieOptions = { path: '/api/auth', httpOnly: true, secure: true, sameSite: 'strict' } as const;
+import { refreshCookie } from './refresh-cookie';
+import { type Profile, profileOf, requireSession, SessionsService, type SessionView, type Tokens } from './sessions.service';
 
 /** Log-in, sessions and tokens of the caller's own; the refresh secret travels in a cookie only. */
 @Controller('api/auth')
@@ -20,20 +17,21 @@ export class AuthController {
     private readonly tokens: PersonalTokensService,
   ) {}
 
+  /** With a second factor: 401 `otp_required` until `otp` comes with it, 401 `otp_invalid` when that is wrong. */
   @Public()
   @Post('login')
   @HttpCode(200)
   async login(
     @Body() body: LoginDto, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply, @Headers('user-agent') userAgent?: string,
   ): Promise<Tokens> {
-    return withCookie(await this.accounts.login(body.email, body.password, caller, userAgent), reply);
+    return withCookie(await this.accounts.login(body, caller, userAgent), reply);
   }
 
   @Public()
   @Post('refresh')
   @HttpCode(200)
   async refresh(@Req() request: FastifyRequest, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply): Promise<Tokens> {
-    const secret = request.cookies[COOKIE];
+    const secret = refreshCookie.read(request);
     if (!secret) throw new Unauthorized('There is no refresh cookie; log in again');
     return withCookie(await this.sessions.refresh(secret, caller), reply);
   }
@@ -42,9 +40,9 @@ export class AuthController {
   @Post('logout')
   @HttpCode(204)
   async logout(@Req() request: FastifyRequest, @Caller() caller: Anonymous, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
-    const secret = request.cookies[COOKIE];
+    const secret = refreshCookie.read(request);
     if (secret) await this.sessions.logout(secret, caller);
-    void reply.clearCookie(COOKIE, cookieOptions);
+    refreshCookie.clear(reply);
   }
 
   @ForPeople()
@@ -98,11 +96,6 @@ export class AuthController {
 }
 
 function withCookie({ refresh, ...tokens }: Tokens & { refresh?: string }, reply: FastifyReply): Tokens {
-  if (refresh) void reply.setCookie(COOKIE, refresh, { ...cookieOptions, maxAge: REFRESH_DAYS * 86_400 });
+  if (refresh) refreshCookie.set(reply, refresh);
   return tokens;
-}
-
-/** A token must not make itself last longer, or take the account over. */
-function requireSession(person: Person): void {
-  if (!person.sessionId) throw new Forbidden('A personal access token cannot do this: log in');
 }

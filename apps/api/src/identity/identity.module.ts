@@ -7,13 +7,21 @@ import { Config } from '../core/config/config';
 import { PersonalTokens } from '../core/access/access';
 import { AccountsService } from './accounts.service';
 import { AuthController } from './auth.controller';
+import { Cipher } from '../core/crypto/cipher';
+import { ExternalIdentities } from './external-identities';
 import { FirstAdmin } from './first-admin';
 import { JwtStrategy, TOKEN } from './jwt.strategy';
 import { LoginGuard } from './login-guard';
+import { OneTimeCodes } from './one-time-codes';
+import { OpenIdController } from './openid.controller';
+import { OpenIdFlows } from './openid-flows';
+import { OpenIdProvider } from './openid-provider';
 import { PasswordsService } from './passwords.service';
 import { PeopleService } from './people.service';
 import { PersonalTokensService } from './personal-tokens.service';
 import { RoleEntity } from './role.entity';
+import { SecondFactorController } from './second-factor.controller';
+import { SecondFactorService } from './second-factor.service';
 import { SessionsService } from './sessions.service';
 import { StreamWarden } from './stream-warden.service';
 import { UserEntity } from './user.entity';
@@ -31,11 +39,12 @@ import { UserEntity } from './user.entity';
       }),
     }),
   ],
-  controllers: [AuthController],
+  controllers: [AuthController, SecondFactorController, OpenIdController],
   providers: [
     AccountsService, SessionsService, PeopleService, PasswordsService, PersonalTokensService, LoginGuard, StreamWarden, JwtStrategy, FirstAdmin,
+    Cipher, OneTimeCodes, SecondFactorService, OpenIdProvider, OpenIdFlows, ExternalIdentities,
     { provide: PersonalTokens, useExisting: PersonalTokensService },
   ],
-  exports: [SessionsService, PeopleService, PasswordsService, StreamWarden, TypeOrmModule],
+  exports: [AccountsService, SessionsService, PeopleService, PasswordsService, SecondFactorService, StreamWarden, TypeOrmModule],
 })
 export class IdentityModule {}

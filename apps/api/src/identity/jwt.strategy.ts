@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { createSecretKey } from 'node:crypto';
 import { PassportStrategy } from '@nestjs/passport';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import type { Person } from '../core/access/access';
@@ -15,9 +16,11 @@ export class JwtStrategy extends PassportStrategy(Strategy) {
     config: Config,
     private readonly sessions: SessionsService,
   ) {
+    // As a key object: of a text, the library would try with each token whether it is a public key.
+    const key = createSecretKey(config.JWT_SECRET, 'utf8') as unknown as Buffer;
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
-      secretOrKey: config.JWT_SECRET,
+      secretOrKey: key,
       issuer: TOKEN.issuer,
       audience: TOKEN.audience,
       algorithms: [TOKEN.algorithm],

@@ -11,7 +11,7 @@ const MAX_LENGTH = 1024;
 @Injectable()
 export class PasswordsService {
   private readonly common = new Set((dictionary['passwords-common'] ?? []).map((word) => String(word).toLowerCase()));
-  /** Verified when there is no such account, so that it takes as long as a wrong password. */
+  /** Verified when there is no such account or it has no password, so that it takes as long as a wrong password. */
   private readonly decoy = hash(randomBytes(16));
 
   /** Hashes a new password; refuses one that is too short, too long or known to everybody, naming `path`. */
@@ -21,9 +21,9 @@ export class PasswordsService {
     return hash(password);
   }
 
-  async matches(password: string, passwordHash: string | undefined): Promise<boolean> {
+  async matches(password: string, passwordHash: string | null | undefined): Promise<boolean> {
     const matches = await verify(passwordHash ?? (await this.decoy), password);
-    return matches && passwordHash !== undefined;
+    return matches && typeof passwordHash === 'string';
   }
 
   /** 120 bits, for a first log-in. */

@@ -8,9 +8,15 @@ export type Account = Omit<Person, 'type' | 'origin' | 'sessionId' | 'tokenId'>;
 
 const COLUMNS = `u.id, u.email, u.name, u.rights_version AS "rightsVersion",
   coalesce(array_agg(DISTINCT r.name) FILTER (WHERE r.id IS NOT NULL), '{}') AS roles,
-  coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL), '{}') AS permissions,
-  coalesce(array_agg(DISTINCT p) FILTER (WHERE p IS NOT NULL AND u.scope = 'all' AND r.scope = 'all'), '{}') AS everywhere`;
+  coalesce(array_agg(DISTINCT p) FILTER (WHERE f.satisfied AND p IS NOT NULL), '{}') AS permissions,
+  coalesce(array_agg(DISTINCT p) FILTER (WHERE f.satisfied AND p IS NOT NULL AND u.scope = 'all' AND r.scope = 'all'), '{}') AS everywhere,
+  json_build_object('enabled', f.enabled, 'required', f.required, 'satisfied', f.satisfied) AS "secondFactor"`;
 const ROLES = `LEFT JOIN user_roles ur ON ur.user_id = u.id LEFT JOIN roles r ON r.id = ur.role_id LEFT JOIN LATERAL unnest(r.permissions) p ON true`;
+/** Somebody who has a factor must have proven it; somebody who has none may do without unless a role demands it. `proven` is SQL. */
+const factor = (proven: string): string => `CROSS JOIN LATERAL (
+  SELECT enabled, required, CASE WHEN enabled THEN ${proven} ELSE NOT required END AS satisfied FROM (
+    SELECT EXISTS (SELECT FROM second_factors WHERE user_id = u.id AND confirmed_at IS NOT NULL) AS enabled,
+      EXISTS (SELECT FROM user_roles JOIN roles ON roles.id = role_id WHERE user_id = u.id AND requires_second_factor) AS required) state) f`;
 
 /** Tells who somebody is and what they may do as of now. A disabled user and an ended session are nobody. */
 @Injectable()
@@ -19,19 +25,42 @@ export class PeopleService {
 
   async bySession(sessionId: string): Promise<Account | null> {
     return this.find(
-      `FROM sessions s JOIN users u ON u.id = s.user_id ${ROLES}
+      `FROM sessions s JOIN users u ON u.id = s.user_id ${factor('s.second_factor')} ${ROLES}
        WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL`,
       sessionId,
     );
   }
 
+  /** With the rights of a session, or a token, that proved all that can be proven. */
   async byId(userId: string, transaction?: EntityManager): Promise<Account | null> {
-    return this.find(`FROM users u ${ROLES} WHERE u.id = $1 AND u.disabled_at IS NULL`, userId, transaction);
+    return this.find(`FROM users u ${factor('true')} ${ROLES} WHERE u.id = $1 AND u.disabled_at IS NULL`, userId, transaction);
+  }
+
+  /** Changes of rights happen one after another: two that are each allowed could together be too much. */
+  async lockRights(transaction: EntityManager): Promise<void> {
+    await transaction.query(`SELECT pg_advisory_xact_lock(hashtext('gwanje:rights'))`);
+  }
+
+  /** What was decided by these people's rights is decided again. */
+  async doubt(userIds: readonly string[], transaction: EntityManager): Promise<void> {
+    await transaction.query(
+      `UPDATE users SET rights_version = rights_version + 1, rights_changed_at = now(), rights_doubted = true WHERE id = ANY($1)`, [userIds],
+    );
+  }
+
+  /** Whether somebody besides `except` is an admin of everything; true until the commit for whoever holds the lock on rights. */
+  async hasAdmin(transaction: EntityManager, except?: string): Promise<boolean> {
+    const admins = await transaction.query<unknown[]>(
+      `SELECT 1 FROM users u JOIN user_roles ur ON ur.user_id = u.id JOIN roles r ON r.id = ur.role_id
+       WHERE r.built_in AND r.name = 'admin' AND u.scope = 'all' AND u.disabled_at IS NULL AND u.id IS DISTINCT FROM $1 LIMIT 1`,
+      [except ?? null],
+    );
+    return admins.length > 0;
   }
 
   /** Whose session or token has ended, and whose rights are no longer what they were; nothing of the others. */
-  async changed(people: readonly Person[]): Promise<Map<Person, 'ended' | 'rights_changed'>> {
-    const rows = await this.database.query<{ id: string; version: number }[]>(
+  async changed(people: readonly Person[], transaction: EntityManager = this.database.manager): Promise<Map<Person, 'ended' | 'rights_changed'>> {
+    const rows = await transaction.query<{ id: string; version: number }[]>(
       `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
        WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
        UNION ALL
@@ -50,7 +79,7 @@ export class PeopleService {
   }
 
   private async find(from: string, id: string, transaction: EntityManager = this.database.manager): Promise<Account | null> {
-    const [account] = await transaction.query<Account[]>(`SELECT ${COLUMNS} ${from} GROUP BY u.id`, [id]);
+    const [account] = await transaction.query<Account[]>(`SELECT ${COLUMNS} ${from} GROUP BY u.id, f.enabled, f.required, f.satisfied`, [id]);
     return account ?? null;
   }
 }

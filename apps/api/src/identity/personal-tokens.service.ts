@@ -33,6 +33,7 @@ export class PersonalTokensService implements PersonalTokens {
   ) {}
 
   async create(input: CreateTokenDto, by: Person): Promise<{ id: string; token: string }> {
+    if (!by.secondFactor.satisfied) throw new Forbidden('A role of yours demands a second factor: enrol or prove it first');
     const lacking = (input.permissions ?? []).filter((permission) => !by.permissions.includes(permission));
     if (lacking.length > 0) throw new Forbidden(`You cannot give what you do not have: ${lacking.join(', ')}`);
     if (input.expiresAt && Date.parse(input.expiresAt) <= Date.now()) throw new InvalidInput([{ path: 'expiresAt', message: 'must be in the future' }]);
@@ -70,11 +71,19 @@ export class PersonalTokensService implements PersonalTokens {
     this.bus.publish('rights', { userIds: [by.id] });
   }
 
-  async find(token: string): Promise<Omit<Person, 'origin'> | null> {
+  find(token: string): Promise<Omit<Person, 'origin'> | null> {
+    return this.owner('token_hash', sha256(token));
+  }
+
+  findById(id: string): Promise<Omit<Person, 'origin'> | null> {
+    return this.owner('id', id);
+  }
+
+  private async owner(column: 'token_hash' | 'id', value: Buffer | string): Promise<Omit<Person, 'origin'> | null> {
     const [row] = await this.database.query<{ id: string; userId: string; permissions: Permission[] | null; stale: boolean }[]>(
       `SELECT id, user_id AS "userId", permissions, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
-       FROM personal_access_tokens WHERE token_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-      [sha256(token)],
+       FROM personal_access_tokens WHERE ${column} = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [value],
     );
     const account = row && (await this.people.byId(row.userId));
     if (!row || !account) return null;

@@ -16,6 +16,10 @@ export class RoleEntity {
   @Column('text')
   scope: Scope;
 
+  /** Whoever holds it may do nothing, until they have proven a second factor. */
+  @Column('boolean', { name: 'requires_second_factor' })
+  requiresSecondFactor: boolean;
+
   @Column('boolean', { name: 'built_in' })
   builtIn: boolean;
 

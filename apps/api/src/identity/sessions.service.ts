@@ -6,7 +6,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
-import { NotFound, Unauthorized } from '../core/errors/errors';
+import { Forbidden, NotFound, Unauthorized } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { PeopleService } from './people.service';
 
@@ -23,10 +23,21 @@ export interface Tokens {
 }
 
 /** Who somebody is, as they may see it themselves. */
-export type Profile = Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions'>;
+export type Profile = Pick<Person, 'id' | 'email' | 'name' | 'roles' | 'permissions' | 'secondFactor'>;
 
-export function profileOf({ id, email, name, roles, permissions }: Profile): Profile {
-  return { id, email, name, roles, permissions };
+export function profileOf({ id, email, name, roles, permissions, secondFactor }: Profile): Profile {
+  return { id, email, name, roles, permissions, secondFactor };
+}
+
+/** A token must not make itself last longer, or take the account over. */
+export function requireSession(person: Person): void {
+  if (!person.sessionId) throw new Forbidden('A personal access token cannot do this: log in');
+}
+
+/** How somebody proved who they are. */
+export interface Proof {
+  how: 'password' | 'openid';
+  secondFactor: boolean;
 }
 
 export interface SessionView {
@@ -51,14 +62,16 @@ export class SessionsService {
   ) {}
 
   /** Opens a session for somebody who has proven who they are, and records the log-in. */
-  async open(userId: string, by: Anonymous, userAgent: string | undefined, how: string): Promise<Tokens & { refresh: string }> {
+  async open(userId: string, by: Anonymous, userAgent: string | undefined, proof: Proof): Promise<Tokens & { refresh: string }> {
     const id = uuid();
     const refresh = await this.database.transaction(async (transaction) => {
       await transaction.query(
-        `INSERT INTO sessions (id, user_id, expires_at, address, user_agent) VALUES ($1, $2, now() + make_interval(days => ${REFRESH_DAYS}), $3, $4)`,
-        [id, userId, by.origin.address, userAgent?.slice(0, 300) ?? null],
+        `INSERT INTO sessions (id, user_id, expires_at, address, user_agent, second_factor)
+         VALUES ($1, $2, now() + make_interval(days => ${REFRESH_DAYS}), $3, $4, $5)`,
+        [id, userId, by.origin.address, userAgent?.slice(0, 300) ?? null, proof.secondFactor],
       );
-      await this.audit.record({ by, action: 'auth.login', target: { type: 'user', id: userId }, outcome: 'done', detail: { how, sessionId: id } }, transaction);
+      if (proof.how === 'password') await this.requirePassword(userId, transaction);
+      await this.audit.record({ by, action: 'auth.login', target: { type: 'user', id: userId }, outcome: 'done', detail: { ...proof, sessionId: id } }, transaction);
       return this.newSecret(id, transaction);
     });
     return { ...(await this.issue(id)), refresh };
@@ -132,6 +145,11 @@ export class SessionsService {
     await transaction.query('UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL AND id IS DISTINCT FROM $2', [userId, except ?? null]);
   }
 
+  /** The session counts as opened with the second factor. */
+  async prove(sessionId: string | undefined, transaction: EntityManager): Promise<void> {
+    await transaction.query('UPDATE sessions SET second_factor = true WHERE id = $1', [sessionId]);
+  }
+
   /** Who holds this session, as of now: a disabled user or an ended session is nobody. */
   async person(sessionId: string): Promise<Omit<Person, 'origin'> | null> {
     const account = await this.people.bySession(sessionId);
@@ -149,6 +167,14 @@ export class SessionsService {
     const secret = randomBytes(32).toString('base64url');
     await transaction.query('INSERT INTO refresh_secrets (hash, session_id) VALUES ($1, $2)', [sha256(secret), sessionId]);
     return secret;
+  }
+
+  /** The password may have ended since it was proven; an account that a password opens is never linked to an OpenID provider. */
+  private async requirePassword(userId: string, transaction: EntityManager): Promise<void> {
+    const [rows] = await transaction.query<[unknown[], number]>(
+      'UPDATE users SET password_login_at = now() WHERE id = $1 AND password_hash IS NOT NULL RETURNING id', [userId],
+    );
+    if (rows.length === 0) throw new Unauthorized('E-mail or password is wrong');
   }
 
   private async end(sessionId: string, transaction: EntityManager): Promise<void> {

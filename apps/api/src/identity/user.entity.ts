@@ -14,8 +14,9 @@ export class UserEntity {
   @Column('text')
   name: string;
 
-  @Column('text', { name: 'password_hash', select: false })
-  passwordHash: string;
+  /** None for an account of an OpenID provider. */
+  @Column('text', { name: 'password_hash', select: false, nullable: true })
+  passwordHash: string | null;
 
   /** `granted` confines the person to grants, whatever their roles say. */
   @Column('text')

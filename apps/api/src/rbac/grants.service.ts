@@ -49,13 +49,14 @@ export class GrantsService {
   /** Replaces the client's own grants, and those of each of its groups that an item names. */
   async setOfClient(idOrName: string, input: GrantInput[], by: Person): Promise<{ items: GrantView[] }> {
     return this.replace(by, async (transaction) => {
-      const { clientId, groups } = await this.place(idOrName, by, transaction);
+      const whole = await this.place(idOrName, by, transaction);
+      const { clientId, groups } = whole;
       const faults = input.flatMap(({ group }, index) =>
         group === undefined || groups.includes(group) ? [] : [{ path: `items[${index}].group`, message: 'the client is not in this group' }],
       );
       if (faults.length > 0) throw new InvalidInput(faults);
-      return { clientId, groups: [...new Set(input.flatMap(({ group }) => group ?? []))] };
-    }, input, () => this.ofClient(idOrName, by));
+      return { replaced: { clientId, groups: [...new Set(input.flatMap(({ group }) => group ?? []))] }, whole };
+    }, input);
   }
 
   /** Replaces the grants of a group. */
@@ -63,27 +64,30 @@ export class GrantsService {
     const other = input.findIndex((item) => item.group !== undefined && item.group !== group);
     if (other >= 0) throw new InvalidInput([{ path: `items[${other}].group`, message: `must be ${group}, or left out` }]);
     const items = input.map((item) => ({ ...item, group }));
-    return this.replace(by, () => Promise.resolve({ clientId: null, groups: [group] }), items, () => this.ofGroup(group, by));
+    const whole = { clientId: null, groups: [group] };
+    return this.replace(by, async (transaction) => {
+      await this.requireSight(whole, by, transaction);
+      return { replaced: whole, whole };
+    }, items);
   }
 
   private async replace(
     by: Person,
-    where: (transaction: EntityManager) => Promise<Place>,
+    where: (transaction: EntityManager) => Promise<{ replaced: Place; whole: Place }>,
     input: GrantInput[],
-    answer: () => Promise<{ items: GrantView[] }>,
   ): Promise<{ items: GrantView[] }> {
     input.forEach(({ limits, actions }, index) => inspectLimits(limits ?? {}, actions, `items[${index}]`));
-    const userIds = await this.database.transaction(async (transaction) => {
+    const { userIds, items } = await this.database.transaction(async (transaction) => {
       await this.holdings.lock(transaction);
-      const place = await where(transaction);
+      const { replaced: place, whole } = await where(transaction);
       const grants: ClientPermissionEntity[] = [];
       for (const [index, item] of input.entries()) grants.push(await this.resolve(item, index, place, by, transaction));
       const affected = await this.affected(place, grants, transaction);
       await this.holdings.give(by, affected, transaction, () => this.store(place, grants, by, transaction));
-      return affected.users;
+      return { userIds: affected.users, items: await this.read(whole, transaction) };
     });
     this.bus.publish('rights', { userIds });
-    return answer();
+    return { items };
   }
 
   private async store(place: Place, grants: ClientPermissionEntity[], by: Person, transaction: EntityManager): Promise<void> {
@@ -138,7 +142,7 @@ export class GrantsService {
 
   private async place(idOrName: string, by: Person, transaction: EntityManager): Promise<Place> {
     const column = isUuid(idOrName) ? 'id' : 'name';
-    const [client] = await transaction.query<{ id: string; groups: string[] }[]>(`SELECT id, groups FROM clients WHERE ${column} = $1`, [idOrName]);
+    const [client] = await transaction.query<{ id: string; groups: string[] }[]>(`SELECT id, groups FROM clients WHERE ${column} = $1 AND deleted_at IS NULL`, [idOrName]);
     if (!client) throw new NotFound('client');
     const place = { clientId: client.id, groups: client.groups };
     await this.requireSight(place, by, transaction);

@@ -19,9 +19,8 @@ interface GrantRow {
 export class Holdings {
   constructor(private readonly people: PeopleService) {}
 
-  /** Changes of rights happen one after another: two that are each allowed could together give too much. */
-  async lock(transaction: EntityManager): Promise<void> {
-    await transaction.query(`SELECT pg_advisory_xact_lock(hashtext('gwanje:rights'))`);
+  lock(transaction: EntityManager): Promise<void> {
+    return this.people.lockRights(transaction);
   }
 
   /** A disabled user holds what they would hold again when enabled. */
@@ -49,11 +48,8 @@ export class Holdings {
     return { permissions: role.permissions, everywhere: role.scope === 'all' ? role.permissions : [], grants };
   }
 
-  /** What was decided by these people's rights is decided again. */
-  async doubt(userIds: readonly string[], transaction: EntityManager): Promise<void> {
-    await transaction.query(
-      `UPDATE users SET rights_version = rights_version + 1, rights_changed_at = now(), rights_doubted = true WHERE id = ANY($1)`, [userIds],
-    );
+  doubt(userIds: readonly string[], transaction: EntityManager): Promise<void> {
+    return this.people.doubt(userIds, transaction);
   }
 
   /** Everybody whom a grant of one of these groups names, themselves or by a role. */
@@ -115,9 +111,9 @@ export class Holdings {
     }
   }
 
-  /** What the caller holds now, no more than their session or token carries; somebody disabled since the request began gives nothing. */
+  /** What the caller holds now, no more than their session or token carries; somebody disabled, or without a demanded second factor, since the request began gives nothing. */
   private async ofGiver(giver: Person, transaction: EntityManager): Promise<Holding> {
-    if (!(await this.people.byId(giver.id, transaction))) return NOTHING;
+    if (!(await this.people.byId(giver.id, transaction))?.secondFactor.satisfied) return NOTHING;
     const { permissions, everywhere, grants } = await this.ofUser(giver.id, transaction);
     return {
       permissions: permissions.filter((permission) => giver.permissions.includes(permission)),

@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import type { Person, Rights } from '../core/access/access';
-import type { Conditions } from '../core/database/conditions';
+import { Conditions } from '../core/database/conditions';
 import { DomainError, Forbidden, NotFound } from '../core/errors/errors';
 import { type Account, PeopleService } from '../identity/people.service';
 import { Holdings } from './holdings';
@@ -71,6 +71,11 @@ export class RbacService {
     return rows.length > atMost ? null : rows.map((row) => row.client_id);
   }
 
+  /** Throws Forbidden unless `who` has the permission somewhere. */
+  requirePermission(who: Holder, permission: Permission): void {
+    if (!who.permissions.includes(permission)) throw lacks(permission);
+  }
+
   /** Throws Forbidden unless `who` may do this to commands of `action` on all these clients, with this payload. */
   async requireMay(who: Holder, permission: Permission, action: string, clientIds: readonly string[], payload?: Record<string, unknown>): Promise<void> {
     const reason = await this.refusal(who, permission, action, clientIds, payload);
@@ -88,7 +93,7 @@ export class RbacService {
   async refusal(
     who: Holder, permission: Permission, action: string, clientIds: readonly string[], payload?: Record<string, unknown>, transaction?: EntityManager,
   ): Promise<DomainError | null> {
-    if (!who.permissions.includes(permission)) return new Forbidden(`You need the permission ${permission}`);
+    if (!who.permissions.includes(permission)) return lacks(permission);
     if (who.everywhere.includes(permission)) return null;
     const rows = await this.reach(who.id, action, clientIds, transaction);
     const byClient = new Map<string, ReachRow[]>();
@@ -112,16 +117,18 @@ export class RbacService {
     return refusal && `its creator may no longer do this: ${refusal.message}`;
   }
 
-  /** Why the person may, or may not, run `action` on the client. */
-  async explain(userIdOrEmail: string, action: string, clientIdOrName: string): Promise<Explanation> {
+  /** Why the person may, or may not, run `action` on the client, for `asker`, who must see it. */
+  async explain(userIdOrEmail: string, action: string, clientIdOrName: string, asker: Holder): Promise<Explanation> {
     const [user] = await this.database.query<{ id: string; email: string; disabled: boolean; scope: string }[]>(
       `SELECT id, email, scope, disabled_at IS NOT NULL AS disabled FROM users
        WHERE deleted_at IS NULL AND ${isUuid(userIdOrEmail) ? 'id = $1' : 'lower(email) = lower($1)'}`,
       [userIdOrEmail],
     );
     if (!user) throw new NotFound('user');
+    const conditions = new Conditions().and(`${isUuid(clientIdOrName) ? 'id' : 'name'} = ? AND deleted_at IS NULL`, clientIdOrName);
+    this.narrowToClients(conditions, asker, 'clients.read', 'id');
     const [client] = await this.database.query<{ id: string; name: string; groups: string[] }[]>(
-      `SELECT id, name, groups FROM clients WHERE ${isUuid(clientIdOrName) ? 'id' : 'name'} = $1`, [clientIdOrName],
+      `SELECT id, name, groups FROM clients WHERE ${conditions.sql}`, conditions.values,
     );
     if (!client) throw new NotFound('client');
     const account = await this.people.byId(user.id);
@@ -155,8 +162,11 @@ export class RbacService {
   }
 }
 
+const lacks = (permission: Permission): Forbidden => new Forbidden(`You need the permission ${permission}`);
+
 function judge(account: Account | null, scope: string, action: string, client: string, grants: Explanation['grants']): { allowed: boolean; reasons: string[] } {
   if (!account) return { allowed: false, reasons: ['The account is disabled'] };
+  if (!account.secondFactor.satisfied) return { allowed: false, reasons: ['A role of theirs demands a second factor, and the account has none'] };
   if (!account.permissions.includes('commands.create')) {
     return { allowed: false, reasons: [`None of the roles (${account.roles.join(', ') || 'none'}) has the permission commands.create`] };
   }

@@ -26,8 +26,8 @@ export class RolesController {
   /** Why somebody may, or may not, run an action on a client. */
   @ForPeople('users.manage')
   @Get('permissions/explain')
-  explain(@Query() query: ExplainDto): Promise<Explanation> {
-    return this.rbac.explain(query.user, query.action, query.client);
+  explain(@Query() query: ExplainDto, @Caller() caller: Person): Promise<Explanation> {
+    return this.rbac.explain(query.user, query.action, query.client, caller);
   }
 
   @ForPeople('roles.manage')

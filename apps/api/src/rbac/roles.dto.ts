@@ -1,6 +1,6 @@
 import { PERMISSIONS, type Permission, type Scope, SCOPES } from '@gwanje/contracts';
 import { PartialType } from '@nestjs/swagger';
-import { ArrayUnique, IsArray, IsIn, IsOptional, Matches } from 'class-validator';
+import { ArrayUnique, IsArray, IsBoolean, IsIn, IsOptional, Matches } from 'class-validator';
 
 export class CreateRoleDto {
   @Matches(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,99}$/u, { message: 'name must be letters, digits, spaces, dots, dashes and underscores, at most 100' })
@@ -15,6 +15,11 @@ export class CreateRoleDto {
   @IsOptional()
   @IsIn(SCOPES)
   scope?: Scope;
+
+  /** Whoever holds it may do nothing, until they have proven a second factor. */
+  @IsOptional()
+  @IsBoolean()
+  requiresSecondFactor?: boolean;
 }
 
 export class UpdateRoleDto extends PartialType(CreateRoleDto) {}

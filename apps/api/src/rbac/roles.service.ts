@@ -10,7 +10,7 @@ import { RoleEntity } from '../identity/role.entity';
 import { Holdings } from './holdings';
 import type { CreateRoleDto, UpdateRoleDto } from './roles.dto';
 
-/** Roles: sets of permissions. The built-in ones cannot be changed or removed. */
+/** Roles: sets of permissions. The built-in ones can be made to demand a second factor; else they cannot be changed or removed. */
 @Injectable()
 export class RolesService {
   constructor(
@@ -48,17 +48,21 @@ export class RolesService {
     const id = uuid();
     await this.change({ role: id }, by, 'roles.create', async (transaction) => {
       await this.requireFreeName(input.name, id, transaction);
-      await transaction.getRepository(RoleEntity).insert({ id, ...input, scope: input.scope ?? 'all', builtIn: false });
+      await transaction.getRepository(RoleEntity).insert({ id, ...input, scope: input.scope ?? 'all', requiresSecondFactor: input.requiresSecondFactor ?? false, builtIn: false });
       return { id, after: await this.get(id, transaction) };
     });
     return this.get(id);
   }
 
   async update(idOrName: string, input: UpdateRoleDto, by: Person): Promise<RoleEntity> {
-    const { id } = await this.requireOwn(idOrName);
+    const { requiresSecondFactor, ...others } = input;
+    const { id } = Object.keys(others).length > 0 ? await this.requireOwn(idOrName) : await this.get(idOrName);
     const affected = await this.holdings.aroundRole(id, this.database.manager);
     await this.change(affected, by, 'roles.update', async (transaction) => {
       const before = await this.get(id, transaction);
+      // Whoever drops the demand opens the accounts of all who hold the role to those who know their passwords.
+      const drops = before.requiresSecondFactor && requiresSecondFactor === false;
+      for (const userId of drops ? affected.users : []) await this.holdings.requireOver(by, userId, transaction);
       if (input.name) await this.requireFreeName(input.name, id, transaction);
       if (Object.keys(input).length > 0) await transaction.getRepository(RoleEntity).update({ id }, input);
       return { id, before, after: await this.get(id, transaction) };

@@ -41,6 +41,13 @@ export class UsersController {
     return this.users.setRoles(id, body.roles, caller);
   }
 
+  /** For somebody who lost it. */
+  @Delete(':id/second-factor')
+  @HttpCode(204)
+  resetSecondFactor(@Param('id') id: string, @Caller() caller: Person): Promise<void> {
+    return this.users.resetSecondFactor(id, caller);
+  }
+
   @Post(':id/reset-password')
   @HttpCode(200)
   resetPassword(@Param('id') id: string, @Caller() caller: Person): Promise<{ temporaryPassword: string }> {

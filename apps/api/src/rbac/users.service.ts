@@ -9,6 +9,8 @@ import { Conflict, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { PasswordsService } from '../identity/passwords.service';
+import { PeopleService } from '../identity/people.service';
+import { SecondFactorService } from '../identity/second-factor.service';
 import { SessionsService } from '../identity/sessions.service';
 import { UserEntity } from '../identity/user.entity';
 import { Holdings } from './holdings';
@@ -32,7 +34,9 @@ export class UsersService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly roles: RolesService,
     private readonly holdings: Holdings,
+    private readonly people: PeopleService,
     private readonly passwords: PasswordsService,
+    private readonly secondFactor: SecondFactorService,
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly bus: Bus,
@@ -97,6 +101,15 @@ export class UsersService {
     return { temporaryPassword };
   }
 
+  /** For somebody who lost it: they log in without until they enrol a new one; every session of theirs ends. */
+  async resetSecondFactor(idOrEmail: string, by: Person): Promise<void> {
+    const { id } = await this.find(idOrEmail, this.database.manager);
+    await this.change(by, 'users.reset_second_factor', id, async (transaction) => {
+      await this.holdings.requireOver(by, id, transaction);
+      await this.secondFactor.reset(id, transaction);
+    });
+  }
+
   async setRoles(idOrEmail: string, roles: string[], by: Person): Promise<UserView> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     await this.change(by, 'users.set_roles', id, async (transaction) => {
@@ -139,13 +152,8 @@ export class UsersService {
     await transaction.query('INSERT INTO user_roles (user_id, role_id) SELECT $1, unnest($2::uuid[])', [id, roles.map((role) => role.id)]);
   }
 
-  /** The caller holds the lock on rights, so the count stays true until the commit. */
   private async requireAnAdmin(transaction: EntityManager): Promise<void> {
-    const [admin] = await transaction.query<unknown[]>(
-      `SELECT 1 FROM users u JOIN user_roles ur ON ur.user_id = u.id JOIN roles r ON r.id = ur.role_id
-       WHERE r.built_in AND r.name = 'admin' AND u.scope = 'all' AND u.disabled_at IS NULL LIMIT 1`,
-    );
-    if (!admin) throw new Conflict('last_admin', 'This is the last admin: make another one first');
+    if (!(await this.people.hasAdmin(transaction))) throw new Conflict('last_admin', 'This is the last admin: make another one first');
   }
 
   private async requireFreeEmail(email: string, id: string, transaction: EntityManager): Promise<void> {

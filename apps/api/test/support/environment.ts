@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -31,6 +32,7 @@ export class TestEnvironment {
   static async create(
     settings: Record<string, string> = {},
     reroute?: (urls: { databaseUrl: string; redisUrl: string }) => Promise<Record<string, string>>,
+    logger: LoggerService | false = false,
   ): Promise<TestEnvironment> {
     const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
     const redisUrl = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
@@ -44,7 +46,7 @@ export class TestEnvironment {
       AUDIT_KEY_FILE: join(artifacts, 'audit-key.pem'), AUDIT_SEAL_MS: '50', ...settings,
       ...(await reroute?.({ databaseUrl, redisUrl })),
     });
-    const app = await createServer(config, false);
+    const app = await createServer(config, logger);
     await app.listen(0, '127.0.0.1');
     const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
     const { body } = await request(url).post('/api/auth/login').send(ADMIN).expect(200);

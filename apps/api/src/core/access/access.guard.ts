@@ -3,6 +3,7 @@ import { ModuleRef, Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { Forbidden, Unauthorized } from '../errors/errors';
 import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest, originOf, type Person, PersonalTokens } from './access';
+import { type Known, RecentCallers } from './recent-callers';
 
 /** Asks passport-jwt who holds the access token; answers in our own error form. */
 class JwtGuard extends AuthGuard('jwt') {
@@ -21,6 +22,7 @@ export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly modules: ModuleRef,
+    private readonly recent: RecentCallers,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -31,20 +33,31 @@ export class AccessGuard implements CanActivate {
     if (access?.kind === 'public') return true;
     const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (!access || !token) throw new Unauthorized();
-    if (token.startsWith('sk_')) {
-      const agent = await this.modules.get(AgentKeys, { strict: false }).find(token);
-      if (!agent) throw new Unauthorized('The client key is not valid');
-      request.user = { ...agent, origin };
+    let known = access.checkedAgain ? this.recent.get(token) : undefined;
+    if (!known) {
+      known = await this.identify(token, context, request);
+      if (access.checkedAgain) this.recent.remember(token, known);
+    }
+    const caller = { ...known, origin };
+    request.user = caller;
+    if (caller.type === 'agent') {
       if (access.kind !== 'agents') throw new Forbidden('This call is for people, not for agents');
       return true;
     }
-    const person = { ...(token.startsWith('gwj_') ? await this.scriptOwner(token) : await this.sessionOwner(context, request)), origin };
-    request.user = person;
     if (access.kind === 'agents') throw new Forbidden('This call is for agents: use a client key');
-    if (access.permission && !person.permissions.includes(access.permission)) {
+    if (access.permission && !caller.permissions.includes(access.permission)) {
       throw new Forbidden(`You need the permission ${access.permission}`);
     }
     return true;
+  }
+
+  private async identify(token: string, context: ExecutionContext, request: AuthenticatedRequest): Promise<Known> {
+    if (token.startsWith('sk_')) {
+      const agent = await this.modules.get(AgentKeys, { strict: false }).find(token);
+      if (!agent) throw new Unauthorized('The client key is not valid');
+      return agent;
+    }
+    return token.startsWith('gwj_') ? this.scriptOwner(token) : this.sessionOwner(context, request);
   }
 
   private async scriptOwner(token: string): Promise<Omit<Person, 'origin'>> {

@@ -2,15 +2,22 @@ import type { Permission } from '@gwanje/contracts';
 import { createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
-/** Who may call a route. A route without one does not start. */
-export type Access = { kind: 'public' } | { kind: 'people'; permission?: Permission } | { kind: 'agents' };
+/**
+ * Who may call a route. A route without one does not start. `checkedAgain` is for the hottest routes: their own transaction makes sure
+ * that the caller's session, token or key still stands, so the guard may believe what it knew a moment ago.
+ */
+export type Access = ({ kind: 'public' } | { kind: 'people'; permission?: Permission } | { kind: 'agents' }) & AccessOptions;
+interface AccessOptions {
+  checkedAgain?: boolean;
+}
 export const ACCESS = 'gwanje:access';
 
 export const Public = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, { kind: 'public' } satisfies Access);
 /** People and scripts who hold `permission`, or anyone logged in when none is named. */
-export const ForPeople = (permission?: Permission): MethodDecorator & ClassDecorator =>
-  SetMetadata(ACCESS, { kind: 'people', ...(permission && { permission }) } satisfies Access);
-export const ForAgents = (): MethodDecorator & ClassDecorator => SetMetadata(ACCESS, { kind: 'agents' } satisfies Access);
+export const ForPeople = (permission?: Permission, options: AccessOptions = {}): MethodDecorator & ClassDecorator =>
+  SetMetadata(ACCESS, { kind: 'people', ...(permission && { permission }), ...options } satisfies Access);
+export const ForAgents = (options: AccessOptions = {}): MethodDecorator & ClassDecorator =>
+  SetMetadata(ACCESS, { kind: 'agents', ...options } satisfies Access);
 
 /** Which request it was: stands in the log, in the audit record and in every error. */
 export interface Origin {
@@ -28,6 +35,13 @@ export interface Rights {
   rightsVersion: number;
 }
 
+/** Whether a person has a second factor, whether it is demanded of them, and whether what is demanded was done: without that they have no permissions. */
+export interface SecondFactorState {
+  enabled: boolean;
+  required: boolean;
+  satisfied: boolean;
+}
+
 /** Somebody logged in, or a script with a personal access token of theirs. */
 export interface Person extends Rights {
   type: 'user';
@@ -35,6 +49,7 @@ export interface Person extends Rights {
   email: string;
   name: string;
   roles: string[];
+  secondFactor: SecondFactorState;
   /** The session that the access token belongs to; absent for a personal access token. */
   sessionId?: string;
   /** The personal access token; absent for a session. */

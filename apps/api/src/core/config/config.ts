@@ -1,5 +1,14 @@
 import { plainToInstance, Type } from 'class-transformer';
-import { IsEmail, IsInt, IsOptional, IsString, Matches, Max, Min, MinLength, validateSync } from 'class-validator';
+import {
+  IsEmail, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateBy, ValidateIf, validateSync,
+} from 'class-validator';
+
+const HTTPS_OR_LOOPBACK = /^(https:\/\/[^\s/?#@]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^\s?#]*)?$/;
+/** Settings of the sign-in by OpenID Connect that stand or fall together. */
+const ForOpenId = (name: string): PropertyDecorator => (target, property) => {
+  ValidateIf((config: Config) => [config.OIDC_ISSUER, config.OIDC_CLIENT_ID, config.OIDC_CLIENT_SECRET].some((value) => value !== undefined))(target, property);
+  IsString({ message: `${name} must be set: OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET go together` })(target, property);
+};
 
 /** Every setting of the server, read once from the environment. Nothing else reads the environment. */
 export class Config {
@@ -57,6 +66,37 @@ export class Config {
   /** Sealed audit rows older than this are dropped; 0 keeps them all. */
   @Type(() => Number) @IsInt() @Min(0) AUDIT_RETENTION_DAYS = 0;
 
+  /** Sign-in by OpenID Connect, on when these three are set. The issuer is https, or http on this machine. */
+  @ForOpenId('OIDC_ISSUER')
+  @Matches(HTTPS_OR_LOOPBACK, { message: 'OIDC_ISSUER must be an https:// address (http:// on localhost only), without query' })
+  OIDC_ISSUER?: string;
+
+  @ForOpenId('OIDC_CLIENT_ID')
+  OIDC_CLIENT_ID?: string;
+
+  @ForOpenId('OIDC_CLIENT_SECRET')
+  OIDC_CLIENT_SECRET?: string;
+
+  /** Where the provider sends people back to; the address that they came with, and `/api/auth/openid/callback`, by default. */
+  @IsOptional()
+  @Matches(/^https?:\/\/[^\s?#]+\/api\/auth\/openid\/callback$/, { message: 'OIDC_REDIRECT_URL must be an address that ends with /api/auth/openid/callback' })
+  OIDC_REDIRECT_URL?: string;
+
+  @Matches(/^[\w-]+( [\w-]+)*$/, { message: 'OIDC_SCOPES must be words with single spaces between them' })
+  OIDC_SCOPES = 'openid profile email';
+
+  /** The claim that lists a person's groups. */
+  @IsString()
+  OIDC_GROUPS_CLAIM = 'groups';
+
+  /** JSON: `{ "<group>": "<role>" }`. */
+  @ValidateBy({ name: 'roleMap', validator: { validate: isRoleMap, defaultMessage: () => 'OIDC_ROLE_MAP must be JSON like {"group": "role"}' } })
+  OIDC_ROLE_MAP = '{}';
+
+  /** What the button to sign in says. */
+  @MaxLength(100)
+  OIDC_NAME = 'OpenID Connect';
+
   @IsString()
   ARTIFACTS_DIR = '.gwanje/artifacts';
 
@@ -71,10 +111,20 @@ export class Config {
   NODE_ENV = 'development';
 }
 
+function isRoleMap(text: unknown): boolean {
+  try {
+    const map: unknown = JSON.parse(String(text));
+    return typeof map === 'object' && map !== null && !Array.isArray(map) && Object.values(map).every((role) => typeof role === 'string');
+  } catch {
+    return false;
+  }
+}
+
 /** Reads and checks the settings; throws one Error that names everything that is wrong. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const known = Object.keys(new Config()).concat(
     'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
+    'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL',
   );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));
   if (!given['REDIS_URL'] && env['REDIS_HOST']) {

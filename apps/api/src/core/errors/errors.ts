@@ -38,6 +38,9 @@ export class Unauthorized extends DomainError {
   }
 }
 
+/** The caller's session, token or key has ended, or their rights have changed, since the guard looked. */
+export class StaleCaller extends Unauthorized {}
+
 export class Forbidden extends DomainError {
   constructor(detail: string) {
     super(403, 'forbidden', detail);

@@ -2,6 +2,7 @@ import { ArgumentsHost, Catch, ExceptionFilter, HttpException, Logger } from '@n
 import { ModuleRef } from '@nestjs/core';
 import type { FastifyReply } from 'fastify';
 import { STATUS_CODES } from 'node:http';
+import { validate as isUuid } from 'uuid';
 import { type AuthenticatedRequest, originOf, type Refusal, RefusalRecorder } from '../access/access';
 import { DomainError, Hidden, TooManyAttempts } from './errors';
 
@@ -43,10 +44,11 @@ export class ProblemFilter implements ExceptionFilter {
     const presented = request.headers.authorization !== undefined;
     if (!(error instanceof Hidden) && status !== 403 && !(status === 401 && presented)) return;
     const by = request.user ?? { type: 'anonymous', id: null, origin: originOf(request) };
-    const route = `${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}`;
+    const route = `${request.method} ${request.routeOptions.url ?? 'unknown'}`;
     const refusal: Refusal =
       error instanceof Hidden
-        ? { by, action: error.action, target: error.target, detail: { route, code } }
+        ? // What is no id is somebody's text, and is not ours to keep.
+          { by, action: error.action, target: { ...error.target, id: isUuid(error.target.id) ? error.target.id : null }, detail: { route, code } }
         : { by, action: 'access', target: { type: 'route', id: route }, detail: { code, reason: detail } };
     await this.modules
       .get(RefusalRecorder, { strict: false })

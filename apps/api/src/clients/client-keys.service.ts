@@ -14,7 +14,7 @@ export interface KeyView {
 
 /** The agents' keys `sk_<client>_<secret>`: 192 random bits, shown once, stored as SHA-256 (nobody guesses them, so no slow hash). */
 @Injectable()
-export class ClientKeys {
+export class ClientKeysService {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   async issue(clientId: string, clientName: string, transaction: EntityManager): Promise<string> {
@@ -61,8 +61,8 @@ export class ClientKeys {
   }
 
   /** Of these keys, those that are not valid any more. */
-  async ended(keyIds: readonly string[]): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }[]>(
+  async ended(keyIds: readonly string[], transaction: EntityManager = this.database.manager): Promise<string[]> {
+    const rows = await transaction.query<{ id: string }[]>(
       `SELECT k AS id FROM unnest($1::uuid[]) k WHERE NOT EXISTS (
          SELECT 1 FROM client_keys WHERE id = k AND (valid_until IS NULL OR valid_until > now()))`,
       [keyIds],

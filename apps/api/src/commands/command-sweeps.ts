@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service';
+import { SYSTEM } from '../core/access/access';
+import { CommandStore, LOCKED, type LockedCommand } from './command-store';
+
+export interface DoubtfulCommand extends LockedCommand {
+  payload: Record<string, unknown>;
+  /** Whose rights carry it: the creator, or whoever asked for the latest retry. */
+  authorizedBy: string;
+  rightsVersion: number;
+}
+
+/** Finds what is due by PostgreSQL's clock and has the store move it. Any number of copies: each takes what no other has locked. */
+@Injectable()
+export class CommandSweeps {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly store: CommandStore,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** Ends what nobody started before `expiresAt`. Returns the ids, at most `limit`. */
+  expire(limit: number): Promise<LockedCommand[]> {
+    return this.sweep('commands.expire', `status IN ('pending', 'dispatched') AND expires_at <= now()`, limit, async (command, transaction) => {
+      await this.store.move(command, 'expired', { error_message: 'expiresAt passed before it started' }, {}, transaction);
+    });
+  }
+
+  /** The server's own, provisional verdict on what has not answered by its deadline. */
+  timeOut(limit: number): Promise<LockedCommand[]> {
+    return this.sweep('commands.time_out', `status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
+      await this.store.move(command, 'timed_out', { error_message: 'no word from the agent by the deadline' }, { from: command.status }, transaction);
+      await this.store.retryIfDue(command, false, transaction);
+    });
+  }
+
+  /**
+   * Runs `judge` over what waits by rights that have changed since: a reason cancels the command, null lets it wait on. Returns what
+   * it cancelled. A doubt is put aside a minute after the change: by then no transaction that knew the older rights is still open.
+   */
+  async judgeDoubtful(limit: number, judge: (command: DoubtfulCommand, transaction: EntityManager) => Promise<string | null>): Promise<LockedCommand[]> {
+    const [doubted] = await this.database.query<{ ids: string[] | null }[]>('SELECT array_agg(id) AS ids FROM users WHERE rights_doubted');
+    if (!doubted?.ids) return [];
+    const cancelled: LockedCommand[] = [];
+    const left = await this.store.transaction(async (transaction) => {
+      const rows = await transaction.query<DoubtfulCommand[]>(
+        `SELECT c.id, c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, c.payload,
+           c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
+         FROM commands c JOIN users u ON u.id = c.authorized_by
+         WHERE c.status = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,
+        [doubted.ids, limit],
+      );
+      for (const row of rows) {
+        const reason = await judge(row, transaction);
+        if (reason === null) continue;
+        await this.store.move(row, 'cancelled', { error_message: reason }, { reason }, transaction);
+        cancelled.push(row);
+      }
+      const allowed = rows.filter((row) => row.status === 'pending');
+      await transaction.query(
+        'UPDATE commands c SET rights_version = n.version FROM unnest($1::uuid[], $2::integer[]) AS n (id, version) WHERE c.id = n.id',
+        [allowed.map(({ id }) => id), allowed.map(({ rightsVersion }) => rightsVersion)],
+      );
+      return rows.length;
+    });
+    if (left < limit) {
+      await this.database.query(
+        `UPDATE users SET rights_doubted = false WHERE id = ANY($1) AND rights_doubted AND rights_changed_at < now() - interval '1 minute'`, [doubted.ids],
+      );
+    }
+    return cancelled;
+  }
+
+  /** Cancels what waits for a client that was removed. */
+  cancelOrphans(limit: number): Promise<LockedCommand[]> {
+    const removed = `client_id IN (SELECT id FROM clients WHERE deleted_at > now() - interval '1 day')`;
+    return this.sweep('commands.cancel', `status IN ('pending', 'dispatched') AND ${removed}`, limit, async (command, transaction) => {
+      const reason = 'the client was removed';
+      await this.store.move(command, 'cancelled', { error_message: reason }, { reason }, transaction);
+    });
+  }
+
+  /** Clients online that have due work and a free slot. */
+  async findStarving(limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }[]>(
+      `SELECT c.id FROM clients c WHERE c.status = 'online' AND EXISTS (
+         SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now()
+       ) AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency
+       LIMIT $1`,
+      [limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** What Gwanje does by itself is recorded as what people do. */
+  private async sweep(
+    action: string,
+    where: string,
+    limit: number,
+    act: (command: LockedCommand, transaction: EntityManager) => Promise<void>,
+  ): Promise<LockedCommand[]> {
+    return this.store.transaction(async (transaction) => {
+      const rows = await transaction.query<LockedCommand[]>(
+        `SELECT ${LOCKED} FROM commands WHERE ${where} LIMIT $1 FOR UPDATE SKIP LOCKED`,
+        [limit],
+      );
+      for (const row of rows) {
+        await act(row, transaction);
+        const { id, clientId } = row;
+        await this.audit.record({ by: SYSTEM, action, target: { type: 'command', id }, clientId, outcome: 'done' }, transaction);
+      }
+      return rows;
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import { type AuditEntry, AuditService } from '../audit/audit.service';
+import type { Person } from '../core/access/access';
+import { GroupCommit } from '../core/database/group-commit';
+import { Conflict, InvalidInput, StaleCaller } from '../core/errors/errors';
+import { Bus } from '../core/events/bus.service';
+import { PeopleService } from '../identity/people.service';
+import { CommandStore, type NewCommand } from './command-store';
+import type { CommandView } from './command-view';
+import { Dispatcher } from './dispatcher';
+
+/** A command that was allowed, on its way into the database. */
+export interface Submission {
+  command: NewCommand;
+  by: Person;
+  /** The caller's `Idempotency-Key` and the body that came with it. */
+  idempotency?: { key: string; body: object };
+}
+
+/** What became of it: the new command, or the id of the one that the same key gave before. */
+export type Receipt = { stored: CommandView } | { earlier: string };
+
+/**
+ * Takes commands in: makes sure that their callers' rights are still those by which they were allowed, stores those that arrive
+ * together by one transaction, and tells of them after its commit.
+ */
+@Injectable()
+export class Intake {
+  private readonly commits = new GroupCommit<Submission, Receipt>((group) => this.store(group));
+
+  constructor(
+    private readonly commands: CommandStore,
+    private readonly people: PeopleService,
+    private readonly audit: AuditService,
+    private readonly dispatcher: Dispatcher,
+    private readonly bus: Bus,
+  ) {}
+
+  /** Throws StaleCaller when the rights of the caller have changed since they were looked at. */
+  add(submission: Submission): Promise<Receipt> {
+    return this.commits.add(submission);
+  }
+
+  /** After the commit: whoever watches is told, and the clients are looked at. Nobody waits for it. */
+  announce(ids: string[], clientIds: string[]): void {
+    this.bus.publish('commands', { ids });
+    this.dispatcher.wake(clientIds).catch(() => undefined /* stored: the sweeper finds it */);
+  }
+
+  /** Takes the key for `id`, or answers whose it is already. */
+  async claimKey(idempotency: Submission['idempotency'], id: string, by: Person, transaction: EntityManager): Promise<string | null> {
+    if (!idempotency) return null;
+    const { key, body } = idempotency;
+    if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
+    const bodyHash = createHash('sha256').update(canonical(body)).digest();
+    const [taken] = await transaction.query<unknown[]>(
+      `INSERT INTO idempotency_keys (user_id, key, body_hash, answer_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1`,
+      [by.id, key, bodyHash, id],
+    );
+    if (taken) return null;
+    const [earlier] = await transaction.query<{ body_hash: Buffer; answer_id: string }[]>(
+      'SELECT body_hash, answer_id FROM idempotency_keys WHERE user_id = $1 AND key = $2',
+      [by.id, key],
+    );
+    if (!earlier?.body_hash.equals(bodyHash)) throw new Conflict('idempotency_key_reused', 'This Idempotency-Key was used with another body');
+    return earlier.answer_id;
+  }
+
+  private async store(group: Submission[]): Promise<(Receipt | Error)[]> {
+    const receipts = await this.commands.transaction(async (transaction) => {
+      const earlier = new Map<Submission, string | Error>();
+      const changed = await this.people.changed(group.map(({ by }) => by), transaction);
+      for (const submission of group) {
+        if (changed.has(submission.by)) {
+          earlier.set(submission, new StaleCaller());
+          continue;
+        }
+        const { command, by, idempotency } = submission;
+        const known = await this.claimKey(idempotency, command.id, by, transaction).catch((error: unknown) => {
+          if (error instanceof Conflict || error instanceof InvalidInput) return error;
+          throw error;
+        });
+        if (known) earlier.set(submission, known);
+      }
+      const fresh = group.filter((submission) => !earlier.has(submission));
+      const stored = await this.commands.insertAll(fresh.map(({ command }) => command), transaction);
+      await this.audit.recordAll(fresh.filter(({ command }) => stored.has(command.id)).map(entryOf), transaction);
+      return group.map((submission): Receipt | Error => {
+        const known = earlier.get(submission);
+        if (known instanceof Error) return known;
+        if (known) return { earlier: known };
+        const view = stored.get(submission.command.id);
+        return view ? { stored: view } : new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]);
+      });
+    });
+    const fresh = receipts.flatMap((receipt) => ('stored' in receipt ? [receipt.stored] : []));
+    if (fresh.length > 0) this.announce(fresh.map(({ id }) => id), [...new Set(fresh.map(({ clientId }) => clientId))]);
+    return receipts;
+  }
+}
+
+function entryOf({ command: { id, clientId, action }, by }: Submission): AuditEntry {
+  return { by, action: 'commands.create', target: { type: 'command', id }, clientId, outcome: 'done', detail: { action } };
+}
+
+/** The same text for the same JSON value, whatever the order of its keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

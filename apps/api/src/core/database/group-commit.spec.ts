@@ -1,0 +1,34 @@
+import { GroupCommit } from './group-commit';
+
+describe('GroupCommit', () => {
+  it('commits at once when it is quiet, and together what arrives meanwhile', async () => {
+    const groups: number[][] = [];
+    const open: (() => void)[] = [];
+    const commits = new GroupCommit<number, number>(async (items) => {
+      groups.push(items);
+      await new Promise<void>((resolve) => open.push(resolve));
+      return items.map((item) => item * 2);
+    });
+    const results = Promise.all([1, 2].map((item) => commits.add(item)));
+    await Promise.resolve();
+    await Promise.resolve();
+    const later = Promise.all([3, 4, 5].map((item) => commits.add(item)));
+    open.shift()?.();
+    expect(await results).toEqual([2, 4]);
+    while (open.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    open.shift()?.();
+    expect(await later).toEqual([6, 8, 10]);
+    expect(groups).toEqual([[1, 2], [3, 4, 5]]);
+  });
+
+  it('lets an item fail alone: by its own error, and by one that undid the whole group', async () => {
+    const commits = new GroupCommit<string, string>((items) => {
+      if (items.includes('poison')) return Promise.reject(new Error('the transaction failed'));
+      return Promise.resolve(items.map((item) => (item === 'refused' ? new Error('refused') : item)));
+    });
+    const settled = await Promise.allSettled(['a', 'refused', 'poison', 'b'].map((item) => commits.add(item)));
+    expect(settled.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).message))).toEqual([
+      'a', 'refused', 'the transaction failed', 'b',
+    ]);
+  });
+});

@@ -1,0 +1,49 @@
+interface Waiting<T, R> {
+  item: T;
+  resolve: (result: R) => void;
+  reject: (error: unknown) => void;
+}
+
+const MOST_AT_ONCE = 200;
+
+/**
+ * Gathers what arrives while a commit is under way into the next one: one transaction, and a handful of statements, for all of it. When
+ * it is quiet nothing waits. A group that fails is tried again one by one, so that nobody fails for another's fault.
+ */
+export class GroupCommit<T, R> {
+  private readonly waiting: Waiting<T, R>[] = [];
+  private committing = false;
+
+  /** `commit` writes all items in one transaction and answers for each, in order, its result or the error that it alone gets. */
+  constructor(private readonly commit: (items: T[]) => Promise<(R | Error)[]>) {}
+
+  add(item: T): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ item, resolve, reject });
+      if (!this.committing) void this.run();
+    });
+  }
+
+  private async run(): Promise<void> {
+    this.committing = true;
+    // What arrived in the same turn of the event loop goes together.
+    await Promise.resolve();
+    while (this.waiting.length > 0) await this.commitGroup(this.waiting.splice(0, MOST_AT_ONCE));
+    this.committing = false;
+  }
+
+  private async commitGroup(group: Waiting<T, R>[]): Promise<void> {
+    try {
+      const results = await this.commit(group.map(({ item }) => item));
+      for (const [index, { resolve, reject }] of group.entries()) {
+        const result = results[index];
+        if (result instanceof Error) reject(result);
+        else resolve(result as R);
+      }
+    } catch (error) {
+      const [first] = group;
+      if (group.length === 1) first?.reject(error);
+      else for (const one of group) await this.commitGroup([one]);
+    }
+  }
+}
