@@ -24,8 +24,7 @@ export class CpuMeter {
   }
 
   /**
-   * What was used until now, in milliseconds for each of so many commands: unlike a rate, it hardly changes with what else the
-   * machine does.
+   * What was used until now, in milliseconds for each of so many commands: what else the machine does changes it less than a rate.
    */
   stop(): (commands: number) => Record<string, number> {
     const after = this.read();
