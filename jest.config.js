@@ -9,7 +9,7 @@ const server = {
   displayName: 'server',
   rootDir: __dirname,
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/apps/{api,agent}/**/*.spec.ts', '<rootDir>/libs/**/*.spec.ts', '<rootDir>/tools/**/*.spec.ts'],
+  testMatch: ['<rootDir>/apps/{api,agent}/**/*.spec.ts', '<rootDir>/libs/**/*.spec.ts', '<rootDir>/{tools,bench}/**/*.spec.ts'],
   transform: { '^.+\\.(ts|js)$': ['@swc/jest', swc] },
   // These come as ES modules only, which Node can require and Jest cannot.
   transformIgnorePatterns: ['/node_modules/(?!(.*/)?(openid-client|oauth4webapi|jose|@scure/base|@noble/hashes)/)'],

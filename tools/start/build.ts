@@ -17,9 +17,10 @@ const NEST = join('node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
 const NG = join('node_modules', '@angular', 'cli', 'bin', 'ng.js');
 const COMMON = ['libs', 'package-lock.json', 'tsconfig.json'];
 
-/** Builds what is missing or older than its sources, two at a time where there are two processors. */
-export async function buildAll(launcher: Launcher): Promise<void> {
-  const waiting = targets().filter((target) => existsSync(marker(target)) || !isFresh(target));
+/** Builds what is missing or older than its sources, of all programs or of those named, two at a time where there are two processors. */
+export async function buildAll(launcher: Launcher, names?: readonly string[]): Promise<void> {
+  const wanted = targets().filter(({ name }) => names?.includes(name) ?? true);
+  const waiting = wanted.filter((target) => existsSync(marker(target)) || !isFresh(target));
   const work = async (): Promise<void> => {
     for (let target = waiting.shift(); target; target = waiting.shift()) await build(target, launcher);
   };

@@ -1,0 +1,124 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Bench } from '../bench';
+import { now } from '../processes/clock';
+import { type Figure, percentile } from '../report/figures';
+import type { Life } from '../simulator/terms';
+import { pacedLatencies, warmUp } from './latency';
+import { throughput } from './lives';
+import type { Scenario } from './scenario';
+
+export const backlog: Scenario = {
+  name: 'backlog',
+  about:
+    '100,000 pending commands for machines that are off: does anything else get slower? Then 10,000 of them are drained',
+  async run(bench: Bench): Promise<Figure[]> {
+    const machines = await bench.clients(100);
+    const ids = machines.map(({ id }) => id);
+    await bench.connect(machines);
+    await warmUp(bench, ids);
+    const without = await measure(bench, ids);
+    const off = bench.size(1_000, 100);
+    const rounds = bench.size(90, 9);
+    await bench.clients(off);
+    await fill(bench, bench.group, off, rounds);
+    const withIt = await measure(bench, ids);
+
+    const drained = bench.size(100, 20);
+    const sleepers = await bench.clients(drained);
+    const readBack = await bench.beginReadBack();
+    const batches = await batchesOf(bench, bench.group, drained, bench.size(100, 20));
+    const began = now();
+    await bench.connect(sleepers);
+    await bench.settled(batches.length * drained);
+    const lives = await bench.newLives();
+    const last = lives.reduce((latest, { durableAt }) => Math.max(latest, durableAt), 0);
+    await bench.prove(readBack, { accepted: [], batches });
+    const change = (a: number, b: number): number => 100 * (b / a - 1);
+    const pending = (off * rounds).toLocaleString('en');
+    return [
+      {
+        name: `with ${pending} pending: create → agent p50 grows`,
+        value: change(without.arrival, withIt.arrival),
+        unit: '%',
+        bound: { atMost: 10 },
+        note: `${without.arrival.toFixed(2)} → ${withIt.arrival.toFixed(2)} ms`,
+      },
+      {
+        name: 'the same: lives/s, 64 in flight, fall',
+        value: -change(without.rate, withIt.rate),
+        unit: '%',
+        bound: { atMost: 10 },
+        note: `${without.rate.toFixed(0)} → ${withIt.rate.toFixed(0)} /s`,
+      },
+      {
+        name: 'the same: GET /api/commands p50 grows',
+        value: change(without.list, withIt.list),
+        unit: '%',
+        bound: { atMost: 10 },
+        note: `${without.list.toFixed(2)} → ${withIt.list.toFixed(2)} ms`,
+      },
+      {
+        name: `drain of ${lives.length.toLocaleString('en')} on reconnect`,
+        value: (last - began) / 1000,
+        unit: 's',
+        note: `${Math.round((1000 * lives.length) / (last - began))} lives/s`,
+      },
+      {
+        name: 'of these, handed out after one of lower priority',
+        value: outOfOrder(lives),
+        unit: '',
+        bound: { atMost: 0 },
+      },
+    ];
+  },
+};
+
+async function measure(bench: Bench, ids: string[]): Promise<{ arrival: number; rate: number; list: number }> {
+  const { arrival } = await pacedLatencies(bench, ids, bench.size(300, 30));
+  const { rate } = await throughput(bench, ids, 64, bench.size(15, 2));
+  const { url, token } = await bench.server();
+  const list: number[] = [];
+  for (let n = 0; n < 50; n++) {
+    const began = now();
+    await (
+      await fetch(`${url}/api/commands?limit=50`, { headers: { Authorization: `Bearer ${token}` } })
+    ).arrayBuffer();
+    list.push(now() - began);
+    await wait(10);
+  }
+  return { arrival: percentile(arrival, 0.5), rate, list: percentile(list, 0.5) };
+}
+
+async function fill(bench: Bench, group: string, machines: number, rounds: number): Promise<void> {
+  const readBack = await bench.beginReadBack();
+  const batches = await batchesOf(bench, group, machines, rounds);
+  await bench.prove(readBack, { accepted: [], lives: [], batches, state: 'pending' });
+}
+
+/** So many commands for each machine, in mixed order of priority. */
+async function batchesOf(
+  bench: Bench,
+  group: string,
+  machines: number,
+  rounds: number,
+): Promise<{ batchId: string; count: number }[]> {
+  await bench.aim([], { follow: false });
+  const batches: { batchId: string; count: number }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const { batchId } = await bench.batch(group, { priority: (round * 7) % 10 });
+    batches.push({ batchId, count: machines });
+  }
+  return batches;
+}
+
+/** Commands that came to their machine after a less urgent one that was already waiting. */
+function outOfOrder(lives: Life[]): number {
+  const lowest = new Map<string, number>();
+  let wrong = 0;
+  for (const { clientId, priority } of [...lives].sort((a, b) => a.arrivedAt - b.arrivedAt)) {
+    const seen = lowest.get(clientId) ?? Infinity;
+    if (priority > seen) wrong++;
+    lowest.set(clientId, Math.min(seen, priority));
+  }
+  return wrong;
+}

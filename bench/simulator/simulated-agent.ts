@@ -1,0 +1,131 @@
+import type { CommandFrame, OutputReport, ResultReport, SessionRequest } from '@gwanje/contracts';
+import type { Agent as Sockets } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { now } from '../processes/clock';
+import type { Poster } from './poster';
+import type { FleetSettings, Life, PlantedFault, Tally } from './terms';
+import type { Identity, Link, Transport } from './transport';
+
+const RETRY_MS = 250;
+
+export const OUTPUT = { stdout: 'the line of stdout\n', stderr: 'the line of stderr\n' };
+
+/** What the agents of one process share. */
+export interface Crew {
+  readonly settings: FleetSettings;
+  readonly poster: Poster;
+  readonly transport: Transport;
+  readonly sockets: Sockets;
+  readonly tally: Tally;
+  noteConnected(change: 1 | -1): void;
+  noteTrouble(text: string): void;
+  noteSettled(life: Life): void;
+  dataOf(frame: CommandFrame): Record<string, unknown>;
+  takeFault(): PlantedFault | undefined;
+}
+
+/** One agent without a machine: it receives, starts, answers, and does what a real one does when it gets no answer. */
+export class SimulatedAgent {
+  private link?: Link;
+  private gone = false;
+  private live = false;
+  /** Attempts received: a repeated frame is not run again. It stands for the journal. */
+  private readonly known = new Map<string, number>();
+
+  constructor(
+    readonly identity: Identity,
+    private readonly fleet: Crew,
+  ) {}
+
+  /** Settles when the stream is live, however many tries it takes. */
+  async connect(): Promise<void> {
+    this.gone = false;
+    for (let tries = 0; !this.gone; tries++) {
+      if (tries > 0) this.fleet.tally.reopened++;
+      if ((await this.openSession()) && (await this.open())) return;
+      await wait(RETRY_MS * (0.5 + Math.random()));
+    }
+  }
+
+  cut(forGood: boolean): void {
+    this.gone = forGood;
+    this.link?.close();
+  }
+
+  private async openSession(): Promise<boolean> {
+    if (this.fleet.settings.conduct === 'brief') return true;
+    const inFlight = [...this.known].map(([id, attempt]) => ({ id, attempt, state: 'started' as const }));
+    const session: SessionRequest = {
+      version: 'simulator',
+      platform: process.platform,
+      actions: [{ name: 'noop' }],
+      inFlight,
+    };
+    return this.say('/api/agents/session', session, 1);
+  }
+
+  private open(): Promise<boolean> {
+    const { url } = this.fleet.settings;
+    return new Promise((resolve) => {
+      this.link = this.fleet.transport.open(url, this.identity, this.fleet.sockets, {
+        hello: () => {
+          this.live = true;
+          this.fleet.noteConnected(1);
+          resolve(true);
+        },
+        command: (frame, arrivedAt) => void this.run(frame, arrivedAt),
+        closed: () => {
+          resolve(false);
+          if (!this.live) return;
+          this.live = false;
+          this.fleet.noteConnected(-1);
+          if (!this.gone) void this.connect();
+        },
+      });
+    });
+  }
+
+  private async run(frame: CommandFrame, arrivedAt: number): Promise<void> {
+    const { id, attempt, priority } = frame;
+    if (this.known.get(id) === attempt) {
+      this.fleet.tally.repeated++;
+      return;
+    }
+    this.known.set(id, attempt);
+    this.fleet.tally.arrived++;
+    const { conduct, output, workMs } = this.fleet.settings;
+    if (conduct === 'full' && !(await this.say(`/api/commands/${id}/start`, { attempt }))) return;
+    if (workMs > 0) await wait(workMs);
+    if (output) {
+      const chunks = (['stdout', 'stderr'] as const).map((stream, seq) => ({ seq, stream, text: OUTPUT[stream] }));
+      await this.say(`/api/commands/${id}/output`, { attempt, chunks } satisfies OutputReport);
+    }
+    const data = this.fleet.dataOf(frame);
+    const settle = (): void =>
+      this.fleet.noteSettled({ id, clientId: this.identity.id, attempt, priority, arrivedAt, durableAt: now(), data });
+    const fault = this.fleet.takeFault();
+    if (fault === 'drop-result') return settle();
+    const result: ResultReport = { attempt, success: true, data, durationMs: workMs };
+    for (let times = fault === 'double-result' ? 2 : 1; times > 0; times--) {
+      if (await this.say(`/api/commands/${id}/result`, result)) settle();
+    }
+    this.known.delete(id);
+  }
+
+  /** Repeats until the server takes it, at most `most` times; false when it does not want it. */
+  private async say(path: string, body: object, most = Infinity): Promise<boolean> {
+    for (let tries = 1; !this.gone; tries++) {
+      try {
+        const { status, body: text } = await this.fleet.poster.post(path, this.identity.key, body);
+        if (status < 300) return true;
+        this.fleet.noteTrouble(`${path} answered ${status} ${text.slice(0, 300)}`);
+        if (status < 500 && status !== 429 && status !== 408) return false;
+      } catch (error) {
+        this.fleet.noteTrouble(`${path}: ${(error as Error).message}`);
+      }
+      if (tries >= most) return false;
+      await wait(RETRY_MS * (0.5 + Math.random()));
+    }
+    return false;
+  }
+}
