@@ -10,6 +10,8 @@ import { CommandStore } from './command-store';
 
 export const DISPATCH_QUEUE = 'dispatch';
 const QUEUE_PATIENCE_MS = 1_000;
+/** A claim holds its clients' locks until its end: many short ones let others in between. */
+const CLIENTS_AT_ONCE = 200;
 
 /** Puts clients on the queue `dispatch`, claims for them, and tells the gateways. Safe to repeat at every step. */
 @Injectable()
@@ -28,6 +30,10 @@ export class Dispatcher {
   }
 
   async dispatch(clientIds: string[]): Promise<void> {
+    for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) await this.claim(clientIds.slice(from, from + CLIENTS_AT_ONCE));
+  }
+
+  private async claim(clientIds: string[]): Promise<void> {
     const claimed = await this.store.claim(clientIds);
     if (claimed.length === 0) return;
     this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });

@@ -35,6 +35,9 @@ export class Rights1700000000002 implements MigrationInterface {
 
       ALTER TABLE commands ADD cancel_requested_at timestamptz, ADD secret_parameters text[] NOT NULL DEFAULT '{}';
       CREATE UNIQUE INDEX artifacts_content ON artifacts (command_id, name, sha256);
+      -- Not for counting a client's commands in flight, which would read them all: only a search by deadline implies the condition.
+      DROP INDEX commands_deadline;
+      CREATE INDEX commands_deadline ON commands (deadline_at) WHERE status IN ('dispatched', 'running') AND deadline_at IS NOT NULL;
       CREATE INDEX users_doubted ON users (id) WHERE rights_doubted;
       ALTER TABLE commands ADD rights_version integer NOT NULL DEFAULT 1, ADD authorized_by uuid REFERENCES users;
       UPDATE commands SET authorized_by = created_by;
