@@ -6,13 +6,17 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
-import { inspectBody } from './core/http/body-hygiene';
+import { UnsupportedMediaType } from './core/errors/errors';
+import { refuseAddress } from './core/errors/problem.filter';
 import { serveConsole } from './core/http/console';
+import { inspectRequest } from './core/http/request-hygiene';
 import { logRequests } from './core/http/request-log';
 import { DtoPipe } from './core/http/validation';
 
 const BODY_BYTES = 1 << 20;
 const ARTIFACT_BYTES = 64 << 20;
+/** The one route that takes bytes as they are; all others take JSON. */
+const BYTES_ROUTE = '/api/commands/:id/artifacts';
 
 /** Builds the server without listening; `main.ts` and the tests start it. */
 export async function createServer(config: Config, logger: LoggerService | false): Promise<NestFastifyApplication> {
@@ -23,19 +27,28 @@ export async function createServer(config: Config, logger: LoggerService | false
       return typeof given === 'string' && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
     },
     forceCloseConnections: true,
+    frameworkErrors: refuseAddress,
+    // Names may have 100 characters and e-mails 254, each of up to 12 when percent-encoded.
+    routerOptions: { maxParamLength: 4096 },
     trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY.split(','),
   });
   const fastify = adapter.getInstance();
-  // Any type that is not JSON is taken as bytes: only the artifacts' route has a use for it, and says so to the others.
   fastify.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: ARTIFACT_BYTES }, (_request, body, done) => done(null, body));
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('X-Request-Id', request.id).header('X-Content-Type-Options', 'nosniff');
-    done();
+    // Answers hold what only the caller may see, and secrets that are shown once.
+    if (/^\/api(\/|$)/.test(request.url)) void reply.header('Cache-Control', 'no-store');
+    const { headers, routeOptions } = request;
+    const isEmpty = headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0';
+    // Whatever type is said of no body: there is none to be read.
+    if (isEmpty) delete headers['content-type'];
+    const isForeign = !isEmpty && routeOptions.url !== BYTES_ROUTE && !/^application\/json *(;|$)/i.test(headers['content-type'] ?? '');
+    done(isForeign ? new UnsupportedMediaType() : undefined);
   });
   logRequests(fastify);
   fastify.addHook('preValidation', (request, _reply, done) => {
     try {
-      if (!Buffer.isBuffer(request.body)) inspectBody(request.body);
+      inspectRequest(request);
       done();
     } catch (error) {
       done(error as Error);

@@ -44,6 +44,12 @@ export class Forbidden extends DomainError {
   }
 }
 
+export class UnsupportedMediaType extends DomainError {
+  constructor() {
+    super(415, 'unsupported_media_type', 'The body must be JSON: send it with Content-Type: application/json');
+  }
+}
+
 export class TooManyAttempts extends DomainError {
   constructor(
     detail: string,

@@ -1,6 +1,6 @@
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import { validate as isUuid } from 'uuid';
 import { type AuthenticatedRequest, originOf, type Refusal, RefusalRecorder } from '../access/access';
@@ -33,10 +33,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status === 500) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
     if (error instanceof TooManyAttempts) void reply.header('Retry-After', String(error.retryAfter));
     if (problem.status === 503) void reply.header('Retry-After', '2');
-    void reply
-      .status(problem.status)
-      .header('Content-Type', 'application/problem+json')
-      .send({ type: 'about:blank', title: STATUS_CODES[problem.status], ...problem, requestId: request.id });
+    sendProblem(reply, problem, request.id);
   }
 
   /** A call without any credentials is not an attempt worth a row: anybody could fill the record with them. */
@@ -57,17 +54,33 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** An address that no route could even be looked up for. */
+export function refuseAddress(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(reply, describe(error), request.id);
+}
+
+function sendProblem(reply: FastifyReply, problem: Problem, requestId: string): void {
+  void reply
+    .status(problem.status)
+    .header('Content-Type', 'application/problem+json')
+    .send({ type: 'about:blank', title: STATUS_CODES[problem.status], ...problem, requestId });
+}
+
+/** `Payload Too Large` is `payload_too_large`. */
+const codeOf = (status: number): string => (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
+
 function describe(error: unknown): Problem {
   if (error instanceof DomainError) {
     return { status: error.status, code: error.code, detail: error.message, ...(error.errors && { errors: error.errors }) };
   }
   if (error instanceof HttpException) {
     const status = error.getStatus();
-    return { status, code: (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(' ', '_'), detail: error.message };
+    return { status, code: codeOf(status), detail: error.message };
   }
   const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
   if (statusCode && statusCode >= 400 && statusCode < 500) {
-    return { status: statusCode, code: 'bad_request', detail: message ?? 'The request cannot be read', errors: [{ path: '', message: message ?? '' }] };
+    const detail = message ?? 'The request cannot be read';
+    return { status: statusCode, code: codeOf(statusCode), detail, errors: [{ path: '', message: detail }] };
   }
   if (AWAY.test(code ?? '') || AWAY_TEXT.test(message ?? '')) {
     return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };

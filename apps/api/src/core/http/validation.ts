@@ -14,12 +14,16 @@ export class DtoPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    return super.transform(metadata.type === 'body' ? withoutNulls(value) : value, metadata);
+    if (metadata.type !== 'body') return super.transform(value, metadata);
+    if (Array.isArray(value) || Buffer.isBuffer(value) || !['object', 'undefined'].includes(typeof value)) {
+      throw new InvalidInput([{ path: '', message: 'the body must be a JSON object' }]);
+    }
+    return super.transform(withoutNulls(value), metadata);
   }
 }
 
 function withoutNulls(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body) || Buffer.isBuffer(body)) return body;
+  if (typeof body !== 'object' || body === null) return body;
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 
