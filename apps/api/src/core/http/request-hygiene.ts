@@ -3,15 +3,14 @@ import { InvalidInput } from '../errors/errors';
 
 const MAX_DEPTH = 32;
 
-/** Refuses it wherever people put text: in the body, the query and the ids of the address. */
-export function inspectRequest({ body, query, params }: Pick<FastifyRequest, 'body' | 'query' | 'params'>): void {
+/** Looks at the body and the ids of the address; a query is looked at where it is read. */
+export function inspectRequest({ body, params }: Pick<FastifyRequest, 'body' | 'params'>): void {
   inspect(params);
-  inspect(query);
   if (!Buffer.isBuffer(body)) inspect(body);
 }
 
 /** Refuses what JSON can say and PostgreSQL cannot store (NUL, lone surrogates), and nesting without measure; names the path. */
-function inspect(value: unknown, path = '', depth = 0): void {
+export function inspect(value: unknown, path = '', depth = 0): void {
   if (depth > MAX_DEPTH) throw new InvalidInput([{ path, message: `nested deeper than ${MAX_DEPTH} levels` }]);
   if (typeof value === 'string') {
     if (!storable(value)) throw new InvalidInput([{ path, message: 'has a NUL character or a lone surrogate' }]);

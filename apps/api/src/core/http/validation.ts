@@ -1,5 +1,6 @@
 import { type ArgumentMetadata, Injectable, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { InvalidInput } from '../errors/errors';
+import { inspect } from './request-hygiene';
 
 /** Holds every body and query against its DTO: unknown fields are faults, `null` stands for an absent field, faults name their path. */
 @Injectable()
@@ -14,6 +15,7 @@ export class DtoPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'query') inspect(value);
     if (metadata.type !== 'body') return super.transform(value, metadata);
     if (Array.isArray(value) || Buffer.isBuffer(value) || !['object', 'undefined'].includes(typeof value)) {
       throw new InvalidInput([{ path: '', message: 'the body must be a JSON object' }]);
