@@ -60,7 +60,7 @@ export class AgentCommandsController {
 
 function decode(fileName: string): string {
   try {
-    return decodeURIComponent(fileName).slice(0, 255);
+    return [...decodeURIComponent(fileName)].slice(0, 255).join('').replaceAll('\u0000', '\ufffd');
   } catch {
     throw new InvalidInput([{ path: 'X-File-Name', message: 'must be percent-encoded UTF-8' }]);
   }

@@ -28,7 +28,7 @@ export class CommandsController {
     @Caller() caller: Person,
     @Headers('idempotency-key') key?: string,
   ): Promise<CommandView> {
-    return this.reader.get(await this.commands.submit(body, caller, key), caller);
+    return this.reader.get(await this.commands.submit(body, caller, key), caller, 'commands.create');
   }
 
   @ForPeople('commands.create')
@@ -71,7 +71,7 @@ export class CommandsController {
   async cancel(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
     await this.reader.requireMay(caller, 'commands.cancel', id);
     await this.commands.cancel(id, caller);
-    return this.reader.get(id, caller);
+    return this.reader.get(id, caller, 'commands.cancel');
   }
 
   @ForPeople('commands.retry')
@@ -80,7 +80,7 @@ export class CommandsController {
   async retry(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
     await this.reader.requireMay(caller, 'commands.retry', id);
     await this.commands.retry(id, caller);
-    return this.reader.get(id, caller);
+    return this.reader.get(id, caller, 'commands.retry');
   }
 
   @ForPeople('commands.read')

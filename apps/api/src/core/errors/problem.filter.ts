@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import { validate as isUuid } from 'uuid';
 import { type AuthenticatedRequest, originOf, type Refusal, RefusalRecorder } from '../access/access';
-import { DomainError, Hidden, TooManyAttempts } from './errors';
+import { DomainError, Hidden, Protected, TooManyAttempts } from './errors';
 
 /** PostgreSQL's classes of "not now": connection exceptions, too many connections, shutting down. */
 const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
@@ -39,7 +39,8 @@ export class ProblemFilter implements ExceptionFilter {
   /** A call without any credentials is not an attempt worth a row: anybody could fill the record with them. */
   private async record(error: unknown, { status, code, detail }: Problem, request: AuthenticatedRequest): Promise<void> {
     const presented = request.headers.authorization !== undefined;
-    if (!(error instanceof Hidden) && status !== 403 && !(status === 401 && presented)) return;
+    const isRefusal = error instanceof Hidden || error instanceof Protected || error instanceof TooManyAttempts || status === 403;
+    if (!isRefusal && !(status === 401 && presented)) return;
     const by = request.user ?? { type: 'anonymous', id: null, origin: originOf(request) };
     const route = `${request.method} ${request.routeOptions.url ?? 'unknown'}`;
     const refusal: Refusal =
