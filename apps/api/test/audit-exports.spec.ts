@@ -105,10 +105,12 @@ describe('exports of the audit log', () => {
     await asOther('nonsense').expect(404);
     const own = await desk.export('ndjson', undefined, token);
     const verdict = await verifyFile(save('own.ndjson', own.bytes));
-    expect(verdict).toMatchObject({ complete: false, rows: 1 });
+    // Their log-in, the three attempts above and this order.
+    expect(verdict).toMatchObject({ complete: false, rows: 5 });
     const { body } = await env.get('/api/audit/exports').expect(200);
     expect((body as { items: { id: string }[] }).items.map(({ id }) => id)).not.toContain(own.state.id);
-    expect((await desk.list(`target=${state.id}`)).map(({ action }) => action)).toEqual(['audit.download', 'audit.export']);
+    expect((await desk.list(`target=${state.id}`)).map(({ action }) => action)).toEqual(['audit.export', 'audit.export', 'audit.download', 'audit.export']);
+    expect((await desk.list(`target=${state.id}&outcome=refused`)).map(({ action }) => action)).toEqual(['audit.export', 'audit.export']);
   });
 
   it('names the fault of an order', async () => {

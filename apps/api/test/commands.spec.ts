@@ -11,7 +11,8 @@ describe('the route of one command', () => {
 
   it('serves an agent of twenty lines', async () => {
     const { clientKey } = await env.client('twenty-lines');
-    const headers = { Authorization: `Bearer ${clientKey}`, 'Content-Type': 'application/json' };
+    // As in the guide: no type is said of the text that is sent.
+    const headers = { Authorization: `Bearer ${clientKey}` };
     const source = new EventSource(`${env.url}/api/events/twenty-lines`, {
       fetch: (url, init) => fetch(url, { ...init, headers: { ...init.headers, ...headers } }),
     });
@@ -144,8 +145,16 @@ describe('the route of one command', () => {
         .set('Content-Type', 'image/png').set('X-File-Name', 'a.png').send(Buffer.from('picture')).expect(201);
     const [first, second] = [await send(), await send()];
     expect(second.body).toEqual(first.body);
+    for (const [type, body] of [['application/json', '{"a": 1}'], ['text/plain', 'a line'], ['text/csv', 'a,b']] as const) {
+      const upload = request(env.url).post(`/api/commands/${id}/artifacts`).set('Authorization', `Bearer ${client.clientKey}`).set('Content-Type', type);
+      const made = (await upload.set('Content-Disposition', `attachment; filename="report 1.${type.split('/')[1]}"`).send(body).expect(201)).body as { id: string; size: number };
+      const file = await env.get(`/api/commands/${id}/artifacts/${made.id}`).buffer(true).expect(200);
+      expect([made.size, file.headers['content-type'], file.headers['content-disposition']]).toEqual([
+        body.length, expect.stringContaining(type), `attachment; filename*=UTF-8''report%201.${type.split('/')[1]}`,
+      ]);
+    }
     const { body } = await env.get(`/api/commands/${id}/artifacts`).expect(200);
-    expect((body as { items: object[] }).items).toHaveLength(1);
+    expect((body as { items: object[] }).items).toHaveLength(4);
   });
 
   it('gives the same command for the same Idempotency-Key, also to twenty callers at once', async () => {
@@ -163,6 +172,14 @@ describe('the route of one command', () => {
     const { batchId, count } = body as { batchId: string; count: number };
     expect(count).toBe(3);
     expect((await env.get(`/api/batches/${batchId}`).expect(200)).body).toMatchObject({ total: 3, byStatus: { pending: 3 } });
+    await env.client('b4', { labels: { floor: '2', hall: 'a' } });
+    const batch = (targets: object): request.Test => env.post('/api/commands/batch', { targets, action: 'noop', payload: {} });
+    expect((await batch({ labels: { floor: '2' } }).expect(201)).body).toMatchObject({ count: 1 });
+    expect((await batch({ clientIds: ['b1', 'b2'], groups: ['branch'] }).expect(201)).body).toMatchObject({ count: 3 });
+    const [all] = await env.sql<{ count: number }>('SELECT count(*)::int AS count FROM clients WHERE deleted_at IS NULL');
+    expect((await batch({ all: true }).expect(201)).body).toMatchObject({ count: all?.count });
+    expect(((await batch({ clientIds: ['b1', 'nobody'] }).expect(400)).body as { errors: { path: string }[] }).errors[0]?.path).toBe('targets.clientIds[1]');
+    await batch({}).expect(400);
   });
 
   it('survives FLUSHALL at any moment', async () => {

@@ -85,7 +85,7 @@ describe('sign-in by OpenID Connect', () => {
     const rows = await env.sql<{ action: string; actor_type: string }>(
       `SELECT action, actor_type FROM audit_log WHERE target_id = $1 AND outcome = 'done' ORDER BY id LIMIT 4`, [person.id],
     );
-    expect(rows.map((row) => `${row.actor_type} ${row.action}`)).toEqual(['system users.create', 'system users.link_identity', 'system users.set_roles', 'anonymous auth.login']);
+    expect(rows.map((row) => `${row.actor_type} ${row.action}`)).toEqual(['system users.create', 'system users.link_identity', 'system users.set_roles', 'user auth.login']);
   });
 
   it('lets roles follow groups at each sign-in; groups outside of the map give nothing, and roles outside of it stay', async () => {

@@ -67,12 +67,9 @@ function conditionsOf({ actor, action, target, from, to, outcome }: AuditFilter)
     conditions.push((bind) => `a.action COLLATE "C" >= ${bind(`${prefix}.`)} AND a.action COLLATE "C" < ${bind(`${prefix}/`)}`);
   } else if (action) conditions.push((bind) => `a.action COLLATE "C" = ${bind(action)}`);
   if (target) conditions.push((bind) => `a.target_id = ${bind(target)}`);
-  if (from) conditions.push((bind) => `a.at >= ${bind(instant(from))}::timestamptz`);
-  if (to) conditions.push((bind) => `a.at < ${bind(instant(to))}::timestamptz`);
+  if (from) conditions.push((bind) => `a.at >= ${bind(from)}::timestamptz`);
+  if (to) conditions.push((bind) => `a.at < ${bind(to)}::timestamptz`);
   // The rare outcome has an index of its own, which only a literal can use.
   if (outcome) conditions.push(() => `a.outcome = '${outcome === 'refused' ? 'refused' : 'done'}'`);
   return conditions;
 }
-
-/** A date alone starts at midnight UTC. */
-const instant = (text: string): string => (text.includes('T') ? text : `${text}T00:00:00Z`);

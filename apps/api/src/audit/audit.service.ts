@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { hash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
-import type { Actor, Refusal, RefusalRecorder } from '../core/access/access';
+import type { Actor, ProvenPerson, Refusal, RefusalRecorder } from '../core/access/access';
 import { redact, redactText } from '../core/redaction/redact';
 import { AuditUnavailable } from './audit.errors';
 
@@ -12,7 +12,7 @@ import { AuditUnavailable } from './audit.errors';
 const MAX_JSON_BYTES = 64 << 10;
 
 export interface AuditEntry {
-  by: Actor;
+  by: Actor | ProvenPerson;
   /** Dotted: `commands.create`, `commands.result`. */
   action: string;
   target: { type: string; id: string | null; name?: string };
@@ -69,7 +69,7 @@ function valuesOf({ by, action, target, outcome, clientId, before, after, detail
 }
 
 /** Kept with the row: names change, and the record says who it was then. */
-function nameOf(by: Actor): string | null {
+function nameOf(by: AuditEntry['by']): string | null {
   if (by.type === 'user') return by.email;
   return by.type === 'agent' ? by.name : null;
 }

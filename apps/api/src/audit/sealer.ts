@@ -10,7 +10,9 @@ import { leafHash, MerkleBuilder } from './proof/merkle';
 import { NO_HASH, signStatement, STATEMENT_FORM, statementHash } from './proof/signatures';
 import { SigningKey } from './signing-key';
 
+/** Of one checkpoint, and read at a time. */
 const ROWS_AT_ONCE = 1_000;
+const ROWS_A_PAGE = 100;
 const LOCK = `hashtext('gwanje.audit.seal')`;
 
 /**
@@ -71,20 +73,16 @@ export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
         if (!lock?.mine) return 0;
       }
       await this.key.register(transaction);
-      const rows = await transaction.query<Omit<AuditRow, 'position'>[]>(
-        `SELECT ${ITEM_COLUMNS} FROM (SELECT id FROM audit_unsealed ORDER BY id LIMIT $1) waiting JOIN audit_log a USING (id) ORDER BY a.id`,
-        [ROWS_AT_ONCE],
-      );
-      if (rows.length > 0) await this.seal(rows, transaction);
-      return rows.length;
+      return this.seal(transaction);
     });
   }
 
-  private async seal(rows: Omit<AuditRow, 'position'>[], transaction: EntityManager): Promise<void> {
+  private async seal(transaction: EntityManager): Promise<number> {
     const [before] = await readCheckpoints(transaction, 'ORDER BY number DESC LIMIT 1');
     const first = (before?.statement.last ?? 0) + 1;
+    const { ids, leaves } = await this.leaves(first, transaction);
+    if (ids.length === 0) return 0;
     const tree = new MerkleBuilder();
-    const leaves = rows.map((row, index) => leafHash(canonical(toItem(row, first + index))));
     leaves.forEach((leaf) => tree.add(leaf));
     const [clock] = await transaction.query<{ now: string }[]>(
       `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS now`,
@@ -96,8 +94,8 @@ export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
         keyId: this.key.id,
         number: (before?.statement.number ?? 0) + 1,
         first,
-        last: first + rows.length - 1,
-        count: rows.length,
+        last: first + ids.length - 1,
+        count: ids.length,
         root: tree.root().toString('hex'),
         previous: before ? statementHash(before.statement) : NO_HASH,
         sealedAt: clock?.now ?? '',
@@ -108,8 +106,24 @@ export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
     await transaction.query(
       `INSERT INTO audit_seals (position, audit_id, leaf)
        SELECT $1::bigint + n - 1, id, leaf FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS sealed (id, leaf, n)`,
-      [first, rows.map(({ id }) => id), leaves],
+      [first, ids, leaves],
     );
+    return ids.length;
+  }
+
+  /** What waits and goes into a checkpoint from position `first` on; of the rows themselves, few are held at a time. */
+  private async leaves(first: number, transaction: EntityManager): Promise<{ ids: string[]; leaves: Buffer[] }> {
+    const [ids, leaves]: [string[], Buffer[]] = [[], []];
+    for (let read = ROWS_A_PAGE; read === ROWS_A_PAGE && ids.length < ROWS_AT_ONCE; ) {
+      const rows = await transaction.query<Omit<AuditRow, 'position'>[]>(
+        `SELECT ${ITEM_COLUMNS} FROM (SELECT id FROM audit_unsealed WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT ${ROWS_A_PAGE}) waiting
+         JOIN audit_log a USING (id) ORDER BY a.id`,
+        [ids.at(-1) ?? null],
+      );
+      for (const row of rows) leaves.push(leafHash(canonical(toItem(row, first + ids.push(row.id) - 1))));
+      read = rows.length;
+    }
+    return { ids, leaves };
   }
 
   private async measure(): Promise<void> {

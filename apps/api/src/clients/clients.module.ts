@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module';
 import { AgentKeys } from '../core/access/access';
+import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { ClientKeys } from './client-keys';
 import { ClientsController } from './clients.controller';
@@ -11,7 +12,7 @@ import { EventsController } from './events.controller';
 import { GatewayService } from './gateway.service';
 
 @Module({
-  imports: [AuditModule, RbacModule],
+  imports: [AuditModule, IdentityModule, RbacModule],
   controllers: [ClientsController, EnrolmentController, EventsController],
   providers: [
     ClientsService,

@@ -6,7 +6,7 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
-import { Conflict, Forbidden, InvalidInput, NotFound } from '../core/errors/errors';
+import { Conflict, Forbidden, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { RbacService } from '../rbac/rbac.service';
@@ -36,6 +36,7 @@ const VIEW = `c.id, c.name, c.status, c.agent, c.groups, c.labels, c.concurrency
   CASE WHEN c.status = 'online' THEN greatest(c.last_seen_at, g.seen_at) ELSE c.last_seen_at END AS "lastSeenAt"`;
 const FROM = 'FROM clients c LEFT JOIN gateways g ON g.id = c.gateway_id';
 const DAY_SECONDS = 86_400;
+const UNIQUE_VIOLATION = '23505';
 
 /** The machines. A removed one stays as the place where its commands ran, and is nowhere to be seen or addressed. */
 @Injectable()
@@ -51,7 +52,7 @@ export class ClientsService {
   async create(input: CreateClientDto, by: Person): Promise<ClientView & { clientKey: string }> {
     this.requireEverywhere(by);
     const { id, clientKey } = await this.database.transaction((transaction) => this.insert(input, by, 'clients.create', transaction));
-    return { ...(await this.get(id, by)), clientKey };
+    return { ...(await this.view(id)), clientKey };
   }
 
   /** For `create` and for the enrolment, inside their transactions. */
@@ -75,7 +76,8 @@ export class ClientsService {
     const conditions = new Conditions().and(`c.${isUuid(idOrName) ? 'id' : 'name'} = ? AND c.deleted_at IS NULL`, idOrName);
     this.rbac.narrowToClients(conditions, who, permission, 'c.id');
     const [client] = await this.database.query<ClientView[]>(`SELECT ${VIEW} ${FROM} WHERE ${conditions.sql}`, conditions.values);
-    if (!client) throw new NotFound('client');
+    if (!client && who.everywhere.includes(permission)) throw new NotFound('client');
+    if (!client) throw new Hidden(permission, { type: 'client', id: idOrName });
     return client;
   }
 
@@ -107,8 +109,11 @@ export class ClientsService {
            concurrency = coalesce($5, concurrency) WHERE id = $1`,
         [id, input.name ?? null, groups ?? null, input.labels ? JSON.stringify(input.labels) : null, input.concurrency ?? null],
       );
+    }).catch((error: Error & { code?: string }) => {
+      // Two may take the same name at the same moment: the database lets one have it.
+      throw error.code === UNIQUE_VIOLATION ? nameTaken(input.name ?? '') : error;
     });
-    return this.get(id, by);
+    return this.view(id);
   }
 
   /** Its keys and grants end at once; the sweeper cancels what waits for it. */
@@ -178,6 +183,13 @@ export class ClientsService {
   /** New machines belong to nobody's grant yet: only who manages all may add one. */
   requireEverywhere(by: Person): void {
     if (!by.everywhere.includes('clients.manage')) throw new Forbidden('You need the permission clients.manage on all clients');
+  }
+
+  /** For whoever just changed it, even if that took it out of their own reach. */
+  private async view(id: string): Promise<ClientView> {
+    const [client] = await this.database.query<ClientView[]>(`SELECT ${VIEW} ${FROM} WHERE c.id = $1`, [id]);
+    if (!client) throw new NotFound('client');
+    return client;
   }
 
   private async changeGroups(id: string, groups: string[], by: Person, transaction: EntityManager): Promise<string[]> {

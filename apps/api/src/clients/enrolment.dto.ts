@@ -1,4 +1,5 @@
-import { ArrayMaxSize, IsArray, IsInt, IsISO8601, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsInstant } from '../core/http/instant';
 import { CLIENT_NAME } from './clients.dto';
 
 export class CreateEnrolmentTokenDto {
@@ -19,7 +20,7 @@ export class CreateEnrolmentTokenDto {
 
   /** A week from now by default. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsInstant()
   expiresAt?: string;
 }
 

@@ -7,6 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
 import { InvalidInput, NotFound, Unauthorized } from '../core/errors/errors';
 import { page, type Page, type PageDto } from '../core/http/page.dto';
+import { PeopleService } from '../identity/people.service';
 import { sha256 } from './client-keys';
 import { ClientsService } from './clients.service';
 import type { CreateEnrolmentTokenDto, EnrolDto } from './enrolment.dto';
@@ -29,6 +30,7 @@ export class EnrolmentService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly clients: ClientsService,
+    private readonly people: PeopleService,
     private readonly audit: AuditService,
   ) {}
 
@@ -70,20 +72,22 @@ export class EnrolmentService {
     });
   }
 
-  /** One use of the token and the new client are one transaction: a one-use token gives one client, however many ask at once. */
+  /** Whoever made the token must still be one who may add machines. One use of it and the new client are one transaction: a one-use token gives one client, however many ask at once. */
   async enrol(input: EnrolDto, caller: Anonymous): Promise<{ id: string; name: string; clientKey: string }> {
-    const creator = await this.database.transaction(async (transaction) => {
+    const enrolled = await this.database.transaction(async (transaction) => {
+      const [made] = await transaction.query<{ by: string }[]>('SELECT created_by AS by FROM enrolment_tokens WHERE token_hash = $1', [sha256(input.token)]);
+      const maker = made && (await this.people.byId(made.by, transaction));
+      if (!maker?.everywhere.includes('clients.manage')) return null;
       const [rows] = await transaction.query<[{ id: string; groups: string[] }[], number]>(
-        `UPDATE enrolment_tokens t SET uses_left = uses_left - 1 FROM users u
-         WHERE t.token_hash = $1 AND t.uses_left > 0 AND t.expires_at > now() AND t.revoked_at IS NULL
-           AND u.id = t.created_by AND u.disabled_at IS NULL RETURNING t.id, t.groups`,
+        `UPDATE enrolment_tokens t SET uses_left = uses_left - 1
+         WHERE t.token_hash = $1 AND t.uses_left > 0 AND t.expires_at > now() AND t.revoked_at IS NULL RETURNING t.id, t.groups`,
         [sha256(input.token)],
       );
       const [token] = rows;
       if (!token) return null;
       return this.clients.insert({ name: input.name, groups: token.groups }, caller, 'clients.enrol', transaction, { enrolmentTokenId: token.id, platform: input.platform });
     });
-    if (creator) return creator;
+    if (enrolled) return enrolled;
     await this.audit.record({ by: caller, action: 'clients.enrol', target: { type: 'client', id: null }, outcome: 'refused', detail: { name: input.name } });
     throw new Unauthorized('The enrolment token is unknown, used up, expired or revoked');
   }

@@ -47,22 +47,24 @@ export class AgentCommandsController {
     return {};
   }
 
-  /** The bytes as they are; the file's name percent-encoded in `X-File-Name`. */
+  /** The bytes as they are; the file's name percent-encoded in `X-File-Name`, or in `Content-Disposition`. */
   @Post('commands/:id/artifacts')
   addArtifact(
     @Param('id') id: string,
     @Req() request: FastifyRequest,
     @Caller() agent: AgentPrincipal,
     @Headers('content-type') contentType = 'application/octet-stream',
-    @Headers('x-file-name') fileName = 'artifact',
+    @Headers('x-file-name') fileName?: string,
+    @Headers('content-disposition') disposition = '',
   ): Promise<ArtifactView> {
-    return this.artifacts.add(id, request.body, contentType, decode(fileName), agent);
+    const [, encoded, plain] = /filename\*=UTF-8''([^;\s]+)|filename="?([^";]+)/i.exec(disposition) ?? [];
+    return this.artifacts.add(id, request.body, contentType, decode(fileName ?? encoded ?? plain ?? 'artifact'), agent);
   }
 }
 
 function decode(fileName: string): string {
   try {
-    return decodeURIComponent(fileName).slice(0, 255);
+    return [...decodeURIComponent(fileName)].slice(0, 255).join('').replaceAll('\u0000', '\ufffd');
   } catch {
     throw new InvalidInput([{ path: 'X-File-Name', message: 'must be percent-encoded UTF-8' }]);
   }

@@ -5,7 +5,7 @@ import { AuditService } from '../audit/audit.service';
 import { AgentKeys, type AgentPrincipal } from '../core/access/access';
 import { InvalidInput, PayloadTooLarge, Unauthorized } from '../core/errors/errors';
 import { describe, problemDocument, refusalOf } from '../core/errors/problem';
-import { inspectBody } from '../core/http/body-hygiene';
+import { inspect } from '../core/http/request-hygiene';
 import { DtoPipe } from '../core/http/validation';
 import { AgentFrameDto } from './agent-frames.dto';
 import { OutputDto, ResultDto, SessionDto, StartDto } from './commands.dto';
@@ -54,7 +54,7 @@ export class AgentFrames {
     if (!isObject(said)) throw new InvalidInput([{ path: '', message: 'a frame must be a JSON object' }]);
     // `data` is looked at when it is known whose call it is.
     const { data, ...around } = said;
-    inspectBody(around);
+    inspect(around);
     const frame = await this.held({ ...around, data: isObject(data) ? {} : null }, AgentFrameDto);
     return isObject(data) ? { ...frame, data } : frame;
   }
@@ -63,7 +63,7 @@ export class AgentFrames {
   private async call(frame: AgentFrameDto, bytes: number, agent: AgentPrincipal): Promise<FrameAnswer> {
     if (bytes > MAX_FRAME_BYTES) throw new PayloadTooLarge(MAX_FRAME_BYTES);
     if ((await this.keys.ended([agent.keyId])).length > 0) throw new Unauthorized('The client key is not valid');
-    inspectBody(frame.data);
+    inspect(frame.data);
     return { status: 200, body: await this.act(frame, agent) };
   }
 

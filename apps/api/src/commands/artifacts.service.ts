@@ -6,6 +6,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
 import type { AgentPrincipal } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { Hidden, InvalidInput, NotFound } from '../core/errors/errors';
@@ -24,6 +25,7 @@ export class ArtifactsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly config: Config,
+    private readonly audit: AuditService,
   ) {}
 
   async add(commandId: string, bytes: unknown, contentType: string, name: string, agent: AgentPrincipal): Promise<ArtifactView> {
@@ -37,11 +39,16 @@ export class ArtifactsService {
     const path = join(this.config.ARTIFACTS_DIR, view.id);
     await writeFile(`${path}.part`, bytes, { flush: true });
     await rename(`${path}.part`, path);
-    const [added] = await this.database.query<unknown[]>(
-      `INSERT INTO artifacts (id, command_id, name, content_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)
-       ON CONFLICT (command_id, name, sha256) DO NOTHING RETURNING 1`,
-      [view.id, commandId, name, contentType, view.size, view.sha256],
-    );
+    const added = await this.database.transaction(async (transaction) => {
+      const [row] = await transaction.query<unknown[]>(
+        `INSERT INTO artifacts (id, command_id, name, content_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (command_id, name, sha256) DO NOTHING RETURNING 1`,
+        [view.id, commandId, name, contentType, view.size, view.sha256],
+      );
+      const entry = { by: agent, action: 'commands.artifact', target: { type: 'command', id: commandId }, clientId: agent.id, after: view };
+      if (row) await this.audit.record({ ...entry, outcome: 'done' }, transaction);
+      return row !== undefined;
+    });
     if (added) return view;
     // An upload that is repeated after its answer was lost is the same artifact.
     await rm(path);

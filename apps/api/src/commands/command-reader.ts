@@ -27,17 +27,21 @@ export class CommandReader {
     private readonly rbac: RbacService,
   ) {}
 
-  /** What `who` may not see does not exist for them; that they tried is recorded. */
-  async get(id: string, who: Person): Promise<CommandView> {
+  /**
+   * What `who` may not see does not exist for them; that they tried is recorded. Whoever may not read, such as a script that only creates,
+   * sees what they may do `permission` to.
+   */
+  async get(id: string, who: Person, permission: Permission = 'commands.read'): Promise<CommandView> {
     const command = await this.read(id);
-    const refusal = await this.rbac.refusal(who, 'commands.read', command.action, [command.clientId]);
+    const by = who.permissions.includes('commands.read') ? 'commands.read' : permission;
+    const refusal = await this.rbac.refusal(who, by, command.action, [command.clientId]);
     if (refusal) throw new Hidden('commands.read', { type: 'command', id });
     return command;
   }
 
   /** Throws Hidden or Forbidden unless `who` may do this to the command. */
   async requireMay(who: Person, permission: Permission, id: string): Promise<void> {
-    const { action, clientId, payload } = await this.get(id, who);
+    const { action, clientId, payload } = await this.get(id, who, permission);
     await this.rbac.requireMay(who, permission, action, [clientId], payload);
   }
 
@@ -104,7 +108,7 @@ export class CommandReader {
     const counts = await this.database.query<{ status: string; count: number }[]>(
       `SELECT c.status, count(*)::integer AS count FROM commands c WHERE ${conditions.sql} GROUP BY c.status`, conditions.values,
     );
-    if (!batch || counts.length === 0) throw new NotFound('batch');
+    if (!batch || counts.length === 0) throw new Hidden('commands.read', { type: 'batch', id });
     const total = counts.reduce((sum, { count }) => sum + count, 0);
     return { ...batch, total, byStatus: Object.fromEntries(counts.map(({ status, count }) => [status, count])) };
   }

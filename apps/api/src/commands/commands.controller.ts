@@ -30,7 +30,7 @@ export class CommandsController {
     @Headers('idempotency-key') key?: string,
   ): Promise<CommandView> {
     const receipt = await this.commands.submit(body, caller, key);
-    return 'stored' in receipt ? receipt.stored : this.reader.get(receipt.earlier, caller);
+    return 'stored' in receipt ? receipt.stored : this.reader.get(receipt.earlier, caller, 'commands.create');
   }
 
   @ForPeople('commands.create')
@@ -73,7 +73,7 @@ export class CommandsController {
   async cancel(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
     await this.reader.requireMay(caller, 'commands.cancel', id);
     await this.commands.cancel(id, caller);
-    return this.reader.get(id, caller);
+    return this.reader.get(id, caller, 'commands.cancel');
   }
 
   @ForPeople('commands.retry')
@@ -82,7 +82,7 @@ export class CommandsController {
   async retry(@Param('id') id: string, @Caller() caller: Person): Promise<CommandView> {
     await this.reader.requireMay(caller, 'commands.retry', id);
     await this.commands.retry(id, caller);
-    return this.reader.get(id, caller);
+    return this.reader.get(id, caller, 'commands.retry');
   }
 
   @ForPeople('commands.read')

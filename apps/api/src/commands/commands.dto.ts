@@ -1,9 +1,10 @@
 import { COMMAND_STATES, type CommandState, DEFAULT_PRIORITY, DEFAULT_TIMEOUT_MS, SPECIAL_OUTCOMES, type SpecialOutcome } from '@gwanje/contracts';
 import { Type } from 'class-transformer';
 import {
-  ArrayMaxSize, IsArray, IsBoolean, IsDateString, IsDefined, IsIn, IsInt, IsISO8601, IsNumber, IsObject, IsOptional, IsString, IsUUID,
+  ArrayMaxSize, IsArray, IsBoolean, IsDefined, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, IsUUID,
   Max, MaxLength, Min, MinLength, ValidateNested,
 } from 'class-validator';
+import { IsInstant } from '../core/http/instant';
 import { PageDto } from '../core/http/page.dto';
 
 class CommandSettingsDto {
@@ -31,12 +32,12 @@ class CommandSettingsDto {
   timeoutMs: number = DEFAULT_TIMEOUT_MS;
 
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsInstant()
   notBefore?: string;
 
   /** Bounds the waiting before the start. */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsInstant()
   expiresAt?: string;
 
   @IsOptional()
@@ -104,11 +105,11 @@ export class ListCommandsDto extends PageDto {
   batchId?: string;
 
   @IsOptional()
-  @IsDateString()
+  @IsInstant()
   from?: string;
 
   @IsOptional()
-  @IsDateString()
+  @IsInstant()
   to?: string;
 }
 

@@ -1,5 +1,6 @@
 import { PERMISSIONS, type Permission } from '@gwanje/contracts';
-import { ArrayUnique, IsArray, IsEmail, IsIn, IsISO8601, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
+import { ArrayUnique, IsArray, IsEmail, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
+import { IsInstant } from '../core/http/instant';
 
 export class LoginDto {
   @IsEmail({ require_tld: false })
@@ -42,6 +43,6 @@ export class CreateTokenDto {
   permissions?: Permission[];
 
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @IsInstant()
   expiresAt?: string;
 }

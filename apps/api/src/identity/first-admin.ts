@@ -2,6 +2,8 @@ import { Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { PasswordsService } from './passwords.service';
 
@@ -14,6 +16,7 @@ export class FirstAdmin implements OnApplicationBootstrap {
     @InjectDataSource() private readonly database: DataSource,
     private readonly config: Config,
     private readonly passwords: PasswordsService,
+    private readonly audit: AuditService,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -31,6 +34,8 @@ export class FirstAdmin implements OnApplicationBootstrap {
         id, email, 'Admin', await this.passwords.hashNew(password, 'ADMIN_PASSWORD'),
       ]);
       await transaction.query(`INSERT INTO user_roles SELECT $1, id FROM roles WHERE name = 'admin'`, [id]);
+      const after = { email, name: 'Admin', roles: ['admin'] };
+      await this.audit.record({ by: SYSTEM, action: 'users.create', target: { type: 'user', id }, outcome: 'done', after }, transaction);
       if (!this.config.ADMIN_PASSWORD) this.log.warn(`created ${email} with the password ${password} (shown once)`);
     });
   }

@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Person, PersonalTokens } from '../core/access/access';
-import { Forbidden, InvalidInput, NotFound } from '../core/errors/errors';
+import { Forbidden, Hidden, InvalidInput } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import type { CreateTokenDto } from './auth.dto';
 import { PeopleService } from './people.service';
@@ -65,7 +65,7 @@ export class PersonalTokensService implements PersonalTokens {
             'UPDATE personal_access_tokens SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL RETURNING id', [id, by.id],
           )
         : [[]];
-      if (gone.length === 0) throw new NotFound('personal access token');
+      if (gone.length === 0) throw new Hidden('auth.revoke_token', { type: 'personal_access_token', id });
       await this.audit.record({ by, action: 'auth.revoke_token', target: { type: 'personal_access_token', id }, outcome: 'done' }, transaction);
     });
     this.bus.publish('rights', { userIds: [by.id] });

@@ -5,8 +5,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
-import type { Anonymous, Person } from '../core/access/access';
-import { Forbidden, NotFound, Unauthorized } from '../core/errors/errors';
+import type { Anonymous, Person, ProvenPerson } from '../core/access/access';
+import { Forbidden, Hidden, Unauthorized } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { PeopleService } from './people.service';
 
@@ -71,7 +71,9 @@ export class SessionsService {
         [id, userId, by.origin.address, userAgent?.slice(0, 300) ?? null, proof.secondFactor],
       );
       if (proof.how === 'password') await this.requirePassword(userId, transaction);
-      await this.audit.record({ by, action: 'auth.login', target: { type: 'user', id: userId }, outcome: 'done', detail: { ...proof, sessionId: id } }, transaction);
+      const [user] = await transaction.query<{ email: string }[]>('SELECT email FROM users WHERE id = $1', [userId]);
+      const person: ProvenPerson = { type: 'user', id: userId, email: user?.email ?? '', origin: by.origin };
+      await this.audit.record({ by: person, action: 'auth.login', target: { type: 'user', id: userId }, outcome: 'done', detail: { ...proof, sessionId: id } }, transaction);
       return this.newSecret(id, transaction);
     });
     return { ...(await this.issue(id)), refresh };
@@ -107,13 +109,16 @@ export class SessionsService {
 
   async logout(secret: string, by: Anonymous): Promise<void> {
     const userId = await this.database.transaction(async (transaction) => {
-      const [session] = await transaction.query<{ id: string; userId: string }[]>(
-        `SELECT s.id, s.user_id AS "userId" FROM refresh_secrets r JOIN sessions s ON s.id = r.session_id WHERE r.hash = $1 AND s.revoked_at IS NULL`,
+      const [session] = await transaction.query<{ id: string; userId: string; email: string }[]>(
+        `SELECT s.id, s.user_id AS "userId", u.email FROM refresh_secrets r JOIN sessions s ON s.id = r.session_id JOIN users u ON u.id = s.user_id
+         WHERE r.hash = $1 AND s.revoked_at IS NULL`,
         [sha256(secret)],
       );
       if (!session) return null;
       await this.end(session.id, transaction);
-      await this.audit.record({ by, action: 'auth.logout', target: { type: 'user', id: session.userId }, outcome: 'done' }, transaction);
+      const { id: sessionId, userId: id, email } = session;
+      const person: ProvenPerson = { type: 'user', id, email, origin: by.origin };
+      await this.audit.record({ by: person, action: 'auth.logout', target: { type: 'user', id }, outcome: 'done', detail: { sessionId } }, transaction);
       return session.userId;
     });
     if (userId) this.bus.publish('rights', { userIds: [userId] });
@@ -133,7 +138,7 @@ export class SessionsService {
       const [own] = isUuid(sessionId)
         ? await transaction.query<unknown[]>('SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL', [sessionId, person.id])
         : [];
-      if (!own) throw new NotFound('session');
+      if (!own) throw new Hidden('auth.end_session', { type: 'session', id: sessionId });
       await this.end(sessionId, transaction);
       await this.audit.record({ by: person, action: 'auth.end_session', target: { type: 'session', id: sessionId }, outcome: 'done' }, transaction);
     });

@@ -111,9 +111,11 @@ export class Holdings {
     }
   }
 
-  /** What the caller holds now, no more than their session or token carries; somebody disabled, or without a demanded second factor, since the request began gives nothing. */
+  /** What the caller holds now, no more than their session or token carries. Throws Forbidden when they lost something of it since the request began. */
   private async ofGiver(giver: Person, transaction: EntityManager): Promise<Holding> {
-    if (!(await this.people.byId(giver.id, transaction))?.secondFactor.satisfied) return NOTHING;
+    const now = await this.people.byId(giver.id, transaction);
+    const keeps = now?.secondFactor.satisfied && giver.permissions.every((name) => now.permissions.includes(name)) && giver.everywhere.every((name) => now.everywhere.includes(name));
+    if (!keeps) throw new Forbidden('Your rights were withdrawn a moment ago');
     const { permissions, everywhere, grants } = await this.ofUser(giver.id, transaction);
     return {
       permissions: permissions.filter((permission) => giver.permissions.includes(permission)),

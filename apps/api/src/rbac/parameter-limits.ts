@@ -13,10 +13,10 @@ const MAX_COMPILED = 1_000;
 
 /** What of `payload` these limits do not allow. A limited parameter must be given, unless the action's schema has a default for it. */
 export function limitFaults(limits: ParameterLimits, action: string, payload: Record<string, unknown>): Fault[] {
-  const parameters = limits[action];
+  const parameters = Object.hasOwn(limits, action) ? limits[action] : undefined;
   if (!parameters) return [];
   return Object.entries(parameters).flatMap(([name, schema]) => {
-    const value = payload[name] ?? ACTIONS[action]?.payload.properties?.[name]?.default;
+    const value = (Object.hasOwn(payload, name) ? payload[name] : undefined) ?? defaultOf(action, name);
     const path = `payload.${name}`;
     if (value === undefined) return [{ path, message: 'must be given: your grant limits it' }];
     const validate = compile(schema);
@@ -42,7 +42,8 @@ export function inspectLimits(limits: ParameterLimits, actions: readonly string[
 
 function inspectSchema(schema: unknown, path: string): Fault[] {
   if (!isRecord(schema) || JSON.stringify(schema).length > 10_000) return [{ path, message: 'must be a JSON Schema of at most 10,000 characters' }];
-  if ('$ref' in schema || '$id' in schema) return [{ path, message: 'must not use $ref or $id' }];
+  // At any depth: a schema that refers to itself could be held against a payload without end, and an asynchronous one allows all.
+  if (/"\$(ref|id|async|dynamicRef|recursiveRef)":/.test(JSON.stringify(schema))) return [{ path, message: 'must not use $ref, $id or $async' }];
   try {
     compile(schema);
     return [];
@@ -51,6 +52,7 @@ function inspectSchema(schema: unknown, path: string): Fault[] {
   }
 }
 
+const defaultOf = (action: string, name: string): unknown => (Object.hasOwn(ACTIONS, action) ? ACTIONS[action]?.payload.properties?.[name]?.default : undefined);
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function compile(schema: object): ValidateFunction {

@@ -4,7 +4,7 @@ import type { DataSource, EntityManager, Repository } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Person } from '../core/access/access';
-import { Conflict, InvalidInput, NotFound } from '../core/errors/errors';
+import { Conflict, InvalidInput, NotFound, Protected } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { RoleEntity } from '../identity/role.entity';
 import { Holdings } from './holdings';
@@ -46,7 +46,7 @@ export class RolesService {
 
   async create(input: CreateRoleDto, by: Person): Promise<RoleEntity> {
     const id = uuid();
-    await this.change({ role: id }, by, 'roles.create', async (transaction) => {
+    await this.change(id, by, 'roles.create', async (transaction) => {
       await this.requireFreeName(input.name, id, transaction);
       await transaction.getRepository(RoleEntity).insert({ id, ...input, scope: input.scope ?? 'all', requiresSecondFactor: input.requiresSecondFactor ?? false, builtIn: false });
       return { id, after: await this.get(id, transaction) };
@@ -57,12 +57,11 @@ export class RolesService {
   async update(idOrName: string, input: UpdateRoleDto, by: Person): Promise<RoleEntity> {
     const { requiresSecondFactor, ...others } = input;
     const { id } = Object.keys(others).length > 0 ? await this.requireOwn(idOrName) : await this.get(idOrName);
-    const affected = await this.holdings.aroundRole(id, this.database.manager);
-    await this.change(affected, by, 'roles.update', async (transaction) => {
+    await this.change(id, by, 'roles.update', async (transaction, users) => {
       const before = await this.get(id, transaction);
       // Whoever drops the demand opens the accounts of all who hold the role to those who know their passwords.
       const drops = before.requiresSecondFactor && requiresSecondFactor === false;
-      for (const userId of drops ? affected.users : []) await this.holdings.requireOver(by, userId, transaction);
+      for (const userId of drops ? users : []) await this.holdings.requireOver(by, userId, transaction);
       if (input.name) await this.requireFreeName(input.name, id, transaction);
       if (Object.keys(input).length > 0) await transaction.getRepository(RoleEntity).update({ id }, input);
       return { id, before, after: await this.get(id, transaction) };
@@ -72,8 +71,7 @@ export class RolesService {
 
   async remove(idOrName: string, by: Person): Promise<void> {
     const { id } = await this.requireOwn(idOrName);
-    const affected = await this.holdings.aroundRole(id, this.database.manager);
-    await this.change(affected, by, 'roles.delete', async (transaction) => {
+    await this.change(id, by, 'roles.delete', async (transaction) => {
       const before = await this.get(id, transaction);
       await transaction.query('DELETE FROM user_roles WHERE role_id = $1', [id]);
       await transaction.getRepository(RoleEntity).delete({ id });
@@ -82,24 +80,27 @@ export class RolesService {
   }
 
   private async change(
-    affected: { users?: string[]; role?: string },
+    id: string,
     by: Person,
     action: string,
-    act: (transaction: EntityManager) => Promise<{ id: string; before?: RoleEntity; after?: RoleEntity }>,
+    act: (transaction: EntityManager, users: string[]) => Promise<{ id: string; before?: RoleEntity; after?: RoleEntity }>,
   ): Promise<void> {
-    await this.database.transaction(async (transaction) => {
+    const userIds = await this.database.transaction(async (transaction) => {
       await this.holdings.lock(transaction);
+      // Under the lock: nobody gets or loses the role meanwhile.
+      const affected = await this.holdings.aroundRole(id, transaction);
       await this.holdings.give(by, affected, transaction, async () => {
-        const { id, ...difference } = await act(transaction);
+        const { id: _, ...difference } = await act(transaction, affected.users);
         await this.audit.record({ by, action, target: { type: 'role', id }, outcome: 'done', ...difference }, transaction);
       });
+      return affected.users;
     });
-    this.bus.publish('rights', { userIds: affected.users ?? [] });
+    this.bus.publish('rights', { userIds });
   }
 
   private async requireOwn(idOrName: string): Promise<RoleEntity> {
     const role = await this.get(idOrName);
-    if (role.builtIn) throw new Conflict('built_in_role', `The role ${role.name} is built in and cannot be changed; make a role of your own instead`);
+    if (role.builtIn) throw new Protected('built_in_role', `The role ${role.name} is built in and cannot be changed; make a role of your own instead`);
     return role;
   }
 

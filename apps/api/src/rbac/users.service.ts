@@ -5,7 +5,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Person } from '../core/access/access';
-import { Conflict, NotFound } from '../core/errors/errors';
+import { Conflict, NotFound, Protected } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { PasswordsService } from '../identity/passwords.service';
@@ -153,7 +153,7 @@ export class UsersService {
   }
 
   private async requireAnAdmin(transaction: EntityManager): Promise<void> {
-    if (!(await this.people.hasAdmin(transaction))) throw new Conflict('last_admin', 'This is the last admin: make another one first');
+    if (!(await this.people.hasAdmin(transaction))) throw new Protected('last_admin', 'This is the last admin: make another one first');
   }
 
   private async requireFreeEmail(email: string, id: string, transaction: EntityManager): Promise<void> {

@@ -7,7 +7,8 @@ import { MerkleTree } from '../proof/merkle';
 import type { CheckpointLine, Line, RowLine } from '../proof/lines';
 import { NO_HASH, statementHash } from '../proof/signatures';
 
-const ROWS_AT_ONCE = 1_000;
+/** So few that what they leave behind is young garbage: whole checkpoints at once would grow the process. */
+const ROWS_AT_ONCE = 50;
 const CHECKPOINTS_AT_ONCE = 500;
 
 type SealedRow = Omit<AuditRow, 'position'> & { position: number; leaf: Buffer };
@@ -42,7 +43,7 @@ export class ExportSource {
     return new ExportSource(snapshot, !filter && reader.seesAll(viewer), await readKeys(snapshot), head, retention?.number ?? 0);
   }
 
-  /** Whole checkpoints with those of their rows that are asked for. `position` is how far that is in the log. */
+  /** Each checkpoint, followed by those of its rows that are asked for, some lines at a time. `position` is how far that is in the log. */
   async *sections(): AsyncGenerator<{ lines: Line[]; position: number }> {
     yield* this.complete ? this.all() : this.chosen();
   }
@@ -50,8 +51,10 @@ export class ExportSource {
   private async *all(): AsyncGenerator<{ lines: Line[]; position: number }> {
     for await (const checkpoint of this.checkpoints()) {
       const { number, last, count } = checkpoint.statement;
-      const rows = number > this.dropped ? await this.take(last) : [];
-      yield { lines: [lineOf(checkpoint, number > this.dropped ? count : 0), ...rows.map((row) => rowLine(row))], position: last };
+      const kept = number > this.dropped;
+      yield { lines: [lineOf(checkpoint, kept ? count : 0)], position: last };
+      if (!kept) continue;
+      for (let rows = await this.some(last); rows.length > 0; rows = await this.some(last)) yield { lines: rows.map((row) => rowLine(row)), position: last };
     }
   }
 
@@ -64,7 +67,8 @@ export class ExportSource {
       const leaves = await this.snapshot.query<{ leaf: Buffer }[]>(sealed, [first, last]);
       const tree = new MerkleTree(leaves.map(({ leaf }) => leaf));
       const rows = await this.take(last);
-      yield { lines: [lineOf(checkpoint, rows.length), ...rows.map((each) => rowLine(each, tree.proof(each.position - first)))], position: last };
+      yield { lines: [lineOf(checkpoint, rows.length)], position: last };
+      for (const each of rows) yield { lines: [rowLine(each, tree.proof(each.position - first))], position: last };
     }
   }
 
@@ -80,12 +84,16 @@ export class ExportSource {
   /** The rows up to a position. */
   private async take(last: number): Promise<SealedRow[]> {
     const taken: SealedRow[] = [];
-    for (let row = await this.peek(); row && row.position <= last; row = await this.peek()) {
-      taken.push(row);
-      this.next++;
-      while (this.next < this.rows.length && (this.rows[this.next] as SealedRow).position <= last) taken.push(this.rows[this.next++] as SealedRow);
-    }
+    for (let rows = await this.some(last); rows.length > 0; rows = await this.some(last)) taken.push(...rows);
     return taken;
+  }
+
+  /** The next of the rows up to a position, as many as are at hand; none when there are none left. */
+  private async some(last: number): Promise<SealedRow[]> {
+    await this.peek();
+    const from = this.next;
+    while (this.next < this.rows.length && (this.rows[this.next] as SealedRow).position <= last) this.next++;
+    return this.rows.slice(from, this.next);
   }
 
   private async peek(): Promise<SealedRow | undefined> {

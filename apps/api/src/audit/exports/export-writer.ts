@@ -36,7 +36,7 @@ export interface ExportResult {
 
 const CODECS = { csv, ndjson };
 
-/** Writes one export to a file: seals what is not sealed, takes a snapshot, and streams it, section by section, at the pace of the disk. */
+/** Writes one export to a file: seals what is not sealed, takes a snapshot, and streams it, some lines at a time, at the pace of the disk. */
 @Injectable()
 export class ExportWriter {
   constructor(
@@ -74,7 +74,7 @@ export class ExportWriter {
     };
     yield codec.preamble + encode(header);
     for await (const { lines, position } of source.sections()) {
-      state.rows += lines.length - 1;
+      state.rows += lines.filter(({ type }) => type === 'row').length;
       state.progress = Math.min(99, Math.floor((100 * position) / head.last));
       yield encode(...lines);
     }

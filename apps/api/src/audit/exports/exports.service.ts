@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import type { Person } from '../../core/access/access';
 import { Config } from '../../core/config/config';
-import { Conflict, NotFound } from '../../core/errors/errors';
+import { Conflict, Hidden, NotFound } from '../../core/errors/errors';
 import { page, type Page } from '../../core/http/page.dto';
 import { AuditService } from '../audit.service';
 import { exportFile } from './export-clerk';
@@ -50,7 +50,7 @@ export class ExportsService {
     const [found] = isUuid(id)
       ? await this.database.query<AuditExport[]>(`SELECT ${VIEW} FROM audit_exports WHERE id = $1 AND created_by = $2`, [id, by.id])
       : [];
-    if (!found) throw new NotFound('export');
+    if (!found) throw new Hidden('audit.export', { type: 'audit_export', id });
     return found;
   }
 

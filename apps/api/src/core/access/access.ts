@@ -58,6 +58,9 @@ export interface Person extends Rights {
   origin: Origin;
 }
 
+/** Somebody who has just proven who they are, and opens or ends a session. */
+export type ProvenPerson = Pick<Person, 'type' | 'id' | 'email' | 'origin' | 'tokenId'>;
+
 export interface AgentPrincipal {
   type: 'agent';
   /** The client's id. */

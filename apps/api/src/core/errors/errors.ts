@@ -22,7 +22,7 @@ export class Hidden extends NotFound {
     readonly action: string,
     readonly target: { type: string; id: string },
   ) {
-    super(target.type);
+    super(target.type.replaceAll('_', ' '));
   }
 }
 
@@ -31,6 +31,9 @@ export class Conflict extends DomainError {
     super(409, code, detail);
   }
 }
+
+/** Refused to keep the rights of all in order, whatever the caller may do; recorded like a missing right. */
+export class Protected extends Conflict {}
 
 export class Unauthorized extends DomainError {
   constructor(detail = 'Log in first: the Authorization header has no valid bearer token') {
@@ -44,6 +47,12 @@ export class StaleCaller extends Unauthorized {}
 export class Forbidden extends DomainError {
   constructor(detail: string) {
     super(403, 'forbidden', detail);
+  }
+}
+
+export class UnsupportedMediaType extends DomainError {
+  constructor() {
+    super(415, 'unsupported_media_type', 'The body must be JSON: send it with Content-Type: application/json');
   }
 }
 

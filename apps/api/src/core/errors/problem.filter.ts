@@ -1,6 +1,6 @@
 import { ArgumentsHost, Catch, ExceptionFilter, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticatedRequest, originOf, RefusalRecorder } from '../access/access';
 import { TooManyAttempts } from './errors';
 import { describe, type Problem, problemDocument, refusalOf } from './problem';
@@ -21,7 +21,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (problem.status === 500) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
     if (error instanceof TooManyAttempts) void reply.header('Retry-After', String(error.retryAfter));
     if (problem.status === 503) void reply.header('Retry-After', '2');
-    void reply.status(problem.status).header('Content-Type', 'application/problem+json').send(problemDocument(problem, request.id));
+    sendProblem(reply, problem, request.id);
   }
 
   /** A call without any credentials is not an attempt worth a row: anybody could fill the record with them. */
@@ -35,4 +35,13 @@ export class ProblemFilter implements ExceptionFilter {
       .refused(refusal)
       .catch((fault: Error) => this.log.error(`a refused attempt was not recorded: ${fault.message}`));
   }
+}
+
+/** An address that no route could even be looked up for. */
+export function refuseAddress(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(reply, describe(error), request.id);
+}
+
+function sendProblem(reply: FastifyReply, problem: Problem, requestId: string): void {
+  void reply.status(problem.status).header('Content-Type', 'application/problem+json').send(problemDocument(problem, requestId));
 }

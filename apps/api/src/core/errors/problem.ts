@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { validate as isUuid } from 'uuid';
 import type { Actor, Refusal } from '../access/access';
-import { DomainError, Hidden } from './errors';
+import { DomainError, Hidden, Protected, TooManyAttempts } from './errors';
 
 /** PostgreSQL's classes of "not now": connection exceptions, too many connections, shutting down. */
 const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
@@ -15,6 +15,9 @@ export interface Problem {
   errors?: { path: string; message: string }[];
 }
 
+/** `Payload Too Large` is `payload_too_large`. */
+const codeOf = (status: number): string => (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
+
 /** What the caller is told of an error; the only place that decides a status. */
 export function describe(error: unknown): Problem {
   if (error instanceof DomainError) {
@@ -22,11 +25,12 @@ export function describe(error: unknown): Problem {
   }
   if (error instanceof HttpException) {
     const status = error.getStatus();
-    return { status, code: (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(' ', '_'), detail: error.message };
+    return { status, code: codeOf(status), detail: error.message };
   }
   const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
   if (statusCode && statusCode >= 400 && statusCode < 500) {
-    return { status: statusCode, code: 'bad_request', detail: message ?? 'The request cannot be read', errors: [{ path: '', message: message ?? '' }] };
+    const detail = message ?? 'The request cannot be read';
+    return { status: statusCode, code: codeOf(statusCode), detail, errors: [{ path: '', message: detail }] };
   }
   if (AWAY.test(code ?? '') || AWAY_TEXT.test(message ?? '')) {
     return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };
@@ -46,6 +50,7 @@ export function refusalOf(error: unknown, { status, code, detail }: Problem, by:
     const id = isUuid(error.target.id) ? error.target.id : null;
     return { by, action: error.action, target: { ...error.target, id }, detail: { route, code } };
   }
-  if (status !== 401 && status !== 403) return null;
+  const isRefusal = error instanceof Protected || error instanceof TooManyAttempts || status === 401 || status === 403;
+  if (!isRefusal) return null;
   return { by, action: 'access', target: { type: 'route', id: route }, detail: { code, reason: detail } };
 }

@@ -1,5 +1,6 @@
 import { type ArgumentMetadata, Injectable, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { InvalidInput } from '../errors/errors';
+import { inspect } from './request-hygiene';
 
 /** Holds every body and query against its DTO: unknown fields are faults, `null` stands for an absent field, faults name their path. */
 @Injectable()
@@ -14,12 +15,17 @@ export class DtoPipe extends ValidationPipe {
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
-    return super.transform(metadata.type === 'body' ? withoutNulls(value) : value, metadata);
+    if (metadata.type === 'query') inspect(value);
+    if (metadata.type !== 'body') return super.transform(value, metadata);
+    if (Array.isArray(value) || Buffer.isBuffer(value) || !['object', 'undefined'].includes(typeof value)) {
+      throw new InvalidInput([{ path: '', message: 'the body must be a JSON object' }]);
+    }
+    return super.transform(withoutNulls(value), metadata);
   }
 }
 
 function withoutNulls(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body) || Buffer.isBuffer(body)) return body;
+  if (typeof body !== 'object' || body === null) return body;
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 

@@ -1,20 +1,27 @@
+import type { FastifyRequest } from 'fastify';
 import { InvalidInput } from '../errors/errors';
 
 const MAX_DEPTH = 32;
 
+/** Looks at the body and the ids of the address; a query is looked at where it is read. */
+export function inspectRequest({ body, params }: Pick<FastifyRequest, 'body' | 'params'>): void {
+  inspect(params);
+  if (!Buffer.isBuffer(body)) inspect(body);
+}
+
 /** Refuses what JSON can say and PostgreSQL cannot store (NUL, lone surrogates), names that reach for prototypes, and nesting without measure; names the path. */
-export function inspectBody(value: unknown, path = '', depth = 0): void {
+export function inspect(value: unknown, path = '', depth = 0): void {
   if (depth > MAX_DEPTH) throw new InvalidInput([{ path, message: `nested deeper than ${MAX_DEPTH} levels` }]);
   if (typeof value === 'string') {
     if (!storable(value)) throw new InvalidInput([{ path, message: 'has a NUL character or a lone surrogate' }]);
   } else if (Array.isArray(value)) {
-    value.forEach((item, index) => inspectBody(item, `${path}[${index}]`, depth + 1));
+    value.forEach((item, index) => inspect(item, `${path}[${index}]`, depth + 1));
   } else if (value && typeof value === 'object') {
     for (const [key, item] of Object.entries(value)) {
       const inner = path ? `${path}.${key}` : key;
       if (!storable(key)) throw new InvalidInput([{ path: inner, message: 'the name has a NUL character or a lone surrogate' }]);
       if (key === '__proto__') throw new InvalidInput([{ path: inner, message: 'the name is not allowed' }]);
-      inspectBody(item, inner, depth + 1);
+      inspect(item, inner, depth + 1);
     }
   }
 }
