@@ -34,7 +34,7 @@ export interface NewCommand {
   clientId: string;
   batchId: string | null;
   action: string;
-  payload: unknown;
+  payload: Record<string, unknown>;
   priority: number;
   timeoutMs: number;
   notBefore: string | null;

@@ -6,14 +6,14 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
-import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
+import { Conflict, InvalidInput, NotFound, StaleCaller, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
-import { Intake, type Receipt, type Submission } from './intake';
+import { Intake, withoutSecrets, type Receipt, type Submission } from './intake';
 import { inspectPayload } from './payload-inspector';
 
 /** The public face of commands: submit, cancel, retry for people; session, start, report for agents. */
@@ -45,7 +45,7 @@ export class CommandsService {
 
   private async submitAs(by: Person, input: CreateCommandDto, idempotencyKey?: string): Promise<Receipt> {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
-      throw error instanceof NotFound ? new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]) : error;
+      throw error instanceof NotFound ? new UnknownReference('commands.create', 'clientId', { type: 'client', id: input.clientId }) : error;
     });
     const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
     await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
@@ -71,7 +71,8 @@ export class CommandsService {
         batchId, input.action, targets.length, by.id,
       ]);
       await this.store.insert(this.settings(input, batchId, secret, by), ids, targets, transaction);
-      await this.record('commands.create_batch', { id: batchId }, by, transaction, { action: input.action, count: targets.length });
+      const after = { action: input.action, payload: withoutSecrets(input.payload, secret), targets: input.targets, count: targets.length };
+      await this.audit.record({ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }, transaction);
       return batchId;
     });
     if (stored === batchId) this.intake.announce(ids, targets);
@@ -158,10 +159,8 @@ export class CommandsService {
     });
   }
 
-  private record(action: string, target: { id: string; clientId?: string }, by: Person, transaction: EntityManager, detail?: Record<string, unknown>): Promise<void> {
-    const { id, clientId } = target;
-    const type = action.endsWith('_batch') ? 'batch' : 'command';
-    return this.audit.record({ by, action, target: { type, id }, outcome: 'done', ...(clientId && { clientId }), ...(detail && { detail }) }, transaction);
+  private record(action: string, { id, clientId, attempt }: LockedCommand, by: Person, transaction: EntityManager): Promise<void> {
+    return this.audit.record({ by, action, target: { type: 'command', id }, clientId, outcome: 'done', detail: { attempt } }, transaction);
   }
 
   private settle(command: LockedCommand): void {

@@ -6,6 +6,7 @@ import type { Person } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
 import { Conflict, InvalidInput, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { REDACTED } from '../core/redaction/redact';
 import { PeopleService } from '../identity/people.service';
 import { CommandStore, type NewCommand } from './command-store';
 import type { CommandView } from './command-view';
@@ -101,8 +102,15 @@ export class Intake {
   }
 }
 
-function entryOf({ command: { id, clientId, action }, by }: Submission): AuditEntry {
-  return { by, action: 'commands.create', target: { type: 'command', id }, clientId, outcome: 'done', detail: { action } };
+function entryOf({ command, by }: Submission): AuditEntry {
+  const { id, clientId, action, payload, priority, notBefore, expiresAt, maxAttempts, secretParameters } = command;
+  const after = { action, payload: withoutSecrets(payload, secretParameters), priority, notBefore, expiresAt, maxAttempts };
+  return { by, action: 'commands.create', target: { type: 'command', id }, clientId, outcome: 'done', after };
+}
+
+export function withoutSecrets(payload: Record<string, unknown>, secretParameters: readonly string[]): Record<string, unknown> {
+  if (secretParameters.length === 0) return payload;
+  return Object.fromEntries(Object.entries(payload).map(([name, value]) => [name, secretParameters.includes(name) ? REDACTED : value]));
 }
 
 /** The same text for the same JSON value, whatever the order of its keys. */

@@ -2,6 +2,7 @@ import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Anonymous, Caller, ForPeople, type Person, Public } from '../core/access/access';
 import { Unauthorized } from '../core/errors/errors';
+import { type Page, whole } from '../core/http/page.dto';
 import { AccountsService } from './accounts.service';
 import { ChangePasswordDto, CreateTokenDto, LoginDto } from './auth.dto';
 import { PersonalTokensService, type PersonalTokenView } from './personal-tokens.service';
@@ -61,8 +62,8 @@ export class AuthController {
 
   @ForPeople()
   @Get('sessions')
-  listSessions(@Caller() person: Person): Promise<{ items: SessionView[] }> {
-    return this.sessions.list(person);
+  async listSessions(@Caller() person: Person): Promise<Page<SessionView>> {
+    return whole(await this.sessions.list(person));
   }
 
   @ForPeople()
@@ -83,8 +84,8 @@ export class AuthController {
 
   @ForPeople()
   @Get('tokens')
-  listTokens(@Caller() person: Person): Promise<{ items: PersonalTokenView[] }> {
-    return this.tokens.list(person);
+  async listTokens(@Caller() person: Person): Promise<Page<PersonalTokenView>> {
+    return whole(await this.tokens.list(person));
   }
 
   @ForPeople()

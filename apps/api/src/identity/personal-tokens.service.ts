@@ -49,13 +49,12 @@ export class PersonalTokensService implements PersonalTokens {
     return { id, token };
   }
 
-  async list(person: Person): Promise<{ items: PersonalTokenView[] }> {
-    const items = await this.database.query<PersonalTokenView[]>(
+  async list(person: Person): Promise<PersonalTokenView[]> {
+    return this.database.query<PersonalTokenView[]>(
       `SELECT id, name, permissions, expires_at AS "expiresAt", last_used_at AS "lastUsedAt", created_at AS "createdAt"
        FROM personal_access_tokens WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC`,
       [person.id],
     );
-    return { items };
   }
 
   async revoke(id: string, by: Person): Promise<void> {

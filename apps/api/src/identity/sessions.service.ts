@@ -124,13 +124,12 @@ export class SessionsService {
     if (userId) this.bus.publish('rights', { userIds: [userId] });
   }
 
-  async list(person: Person): Promise<{ items: SessionView[] }> {
-    const items = await this.database.query<SessionView[]>(
+  async list(person: Person): Promise<SessionView[]> {
+    return this.database.query<SessionView[]>(
       `SELECT id, address, user_agent AS "userAgent", created_at AS "createdAt", last_used_at AS "lastUsedAt", id = $2 AS current FROM sessions
        WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY id DESC`,
       [person.id, person.sessionId ?? null],
     );
-    return { items };
   }
 
   async endOwn(sessionId: string, person: Person): Promise<void> {

@@ -1,7 +1,7 @@
 import { PERMISSIONS, SCOPED_PERMISSIONS } from '@gwanje/contracts';
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
-import type { Page } from '../core/http/page.dto';
+import { type Page, whole } from '../core/http/page.dto';
 import type { RoleEntity } from '../identity/role.entity';
 import { ExplainDto } from './explain.dto';
 import { type Explanation, RbacService } from './rbac.service';
@@ -18,9 +18,9 @@ export class RolesController {
 
   @ForPeople()
   @Get('permissions')
-  permissions(): { items: { name: string; scoped: boolean }[] } {
+  permissions(): Page<{ name: string; scoped: boolean }> {
     const scoped: readonly string[] = SCOPED_PERMISSIONS;
-    return { items: PERMISSIONS.map((name) => ({ name, scoped: scoped.includes(name) })) };
+    return whole(PERMISSIONS.map((name) => ({ name, scoped: scoped.includes(name) })));
   }
 
   /** Why somebody may, or may not, run an action on a client. */
@@ -39,7 +39,7 @@ export class RolesController {
   @ForPeople()
   @Get('roles')
   async list(): Promise<Page<RoleEntity>> {
-    return { items: await this.roles.list(), nextCursor: null };
+    return whole(await this.roles.list());
   }
 
   @ForPeople()

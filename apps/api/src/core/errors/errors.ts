@@ -83,3 +83,14 @@ export class InvalidInput extends DomainError {
     super(400, 'invalid_input', errors.map((error) => `${error.path}: ${error.message}`).join('; '), errors);
   }
 }
+
+/** A body names something that is not there, or that the caller may not know of; what was tried is recorded. */
+export class UnknownReference extends InvalidInput {
+  constructor(
+    readonly action: string,
+    path: string,
+    readonly target: { type: string; id: string },
+  ) {
+    super([{ path, message: `there is no such ${target.type}` }]);
+  }
+}

@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { validate as isUuid } from 'uuid';
 import type { Actor, Refusal } from '../access/access';
-import { DomainError, Hidden, Protected, TooManyAttempts } from './errors';
+import { DomainError, Hidden, Protected, TooManyAttempts, UnknownReference } from './errors';
 
 /** PostgreSQL's classes of "not now": connection exceptions, too many connections, shutting down. */
 const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
@@ -45,7 +45,7 @@ export function problemDocument(problem: Problem, requestId: string): object {
 
 /** What the audit record keeps of an error by somebody who presented credentials; null when it was no refused attempt. `route` is where it was tried. */
 export function refusalOf(error: unknown, { status, code, detail }: Problem, by: Actor, route: string): Refusal | null {
-  if (error instanceof Hidden) {
+  if (error instanceof Hidden || error instanceof UnknownReference) {
     // What is no id is somebody's text, and is not ours to keep.
     const id = isUuid(error.target.id) ? error.target.id : null;
     return { by, action: error.action, target: { ...error.target, id }, detail: { route, code } };
