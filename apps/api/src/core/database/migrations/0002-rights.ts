@@ -47,6 +47,13 @@ export class Rights1700000000002 implements MigrationInterface {
       ALTER TABLE clients DROP CONSTRAINT clients_name_key;
       CREATE UNIQUE INDEX clients_name ON clients (name) WHERE deleted_at IS NULL;
 
+      -- UUIDv7 (RFC 9562) as a default, also where PostgreSQL has none of its own: 48 bits of milliseconds, the rest random.
+      CREATE FUNCTION uuid_by_time() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+        SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+          PLACING substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+      $$;
+      ALTER TABLE command_logs ALTER id SET DEFAULT uuid_by_time();
+
       -- A reader that has seen everything below pg_snapshot_xmin() and goes on from there never skips a transaction that commits late.
       ALTER TABLE command_logs ADD xid xid8 NOT NULL DEFAULT pg_current_xact_id();
       CREATE INDEX command_logs_xid ON command_logs (xid);
