@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     const everything = person(admin?.id ?? '', true);
     const page = { limit: 50 };
     const cases: [string, () => Promise<unknown>][] = [
-      ['claim for one client', () => store.claim([client])],
+      ['claim for one client', () => database.transaction((transaction) => store.claim([client], transaction))],
       ['sweep: expire', () => sweeps.expire(500)],
       ['sweep: time out', () => sweeps.timeOut(500)],
       ['sweep: clients with due work and a free slot', () => sweeps.findStarving(500)],

@@ -2,9 +2,10 @@ import type { AuditOutcome } from '@gwanje/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { hash } from 'node:crypto';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { Actor, ProvenPerson, Refusal, RefusalRecorder } from '../core/access/access';
+import type { Queries } from '../core/database/queries';
 import { redact, redactText } from '../core/redaction/redact';
 import { AuditUnavailable } from './audit.errors';
 
@@ -33,12 +34,12 @@ export class AuditService implements RefusalRecorder {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   /** Throws AuditUnavailable when the row cannot be written; the transaction of the caller then fails with it. */
-  record(entry: AuditEntry, transaction: EntityManager = this.database.manager): Promise<void> {
+  record(entry: AuditEntry, transaction: Queries = this.database.manager): Promise<void> {
     return this.recordAll([entry], transaction);
   }
 
   /** The same for any number of entries, in one statement. */
-  async recordAll(entries: readonly AuditEntry[], transaction: EntityManager): Promise<void> {
+  async recordAll(entries: readonly AuditEntry[], transaction: Queries): Promise<void> {
     if (entries.length === 0) return;
     const rows = entries.map(valuesOf);
     try {

@@ -4,6 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { AgentPrincipal } from '../core/access/access';
+import type { Queries } from '../core/database/queries';
 
 export interface KeyView {
   id: string;
@@ -61,7 +62,7 @@ export class ClientKeys {
   }
 
   /** Of these keys, those that are not valid any more. */
-  async ended(keyIds: readonly string[], transaction: EntityManager = this.database.manager): Promise<string[]> {
+  async ended(keyIds: readonly string[], transaction: Queries = this.database.manager): Promise<string[]> {
     const rows = await transaction.query<{ id: string }[]>(
       `SELECT k AS id FROM unnest($1::uuid[]) k WHERE NOT EXISTS (
          SELECT 1 FROM client_keys WHERE id = k AND (valid_until IS NULL OR valid_until > now()))`,

@@ -1,12 +1,12 @@
 import type { CommandState } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
-import type { EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import { type AuditEntry, AuditService } from '../audit/audit.service';
 import { AgentKeys, type AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
-import { Conflict, DomainError, Hidden, StaleCaller } from '../core/errors/errors';
+import { HotDatabase } from '../core/database/hot-database';
+import { Conflict, Hidden, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { CommandStore, type LockedCommand, type Move } from './command-store';
 import type { ResultDto } from './commands.dto';
@@ -15,23 +15,21 @@ import { Dispatcher } from './dispatcher';
 /** What an agent says of one of its commands: that it started an attempt, or how one ended. */
 export type Word = { id: string; agent: AgentPrincipal } & ({ kind: 'start'; attempt: number | undefined } | { kind: 'result'; body: ResultDto });
 
-/** A word that was judged: the move that it makes, if any, and whether the attempt may be followed by another. */
-interface Verdict {
-  move: Move | null;
-  retry: boolean;
-  entry: AuditEntry | null;
-}
+const STARTABLE: readonly CommandState[] = ['dispatched'];
+const UNSETTLED: readonly CommandState[] = ['dispatched', 'running'];
+const TAKES_A_RESULT: readonly CommandState[] = [...UNSETTLED, 'timed_out', 'indeterminate'];
 
-const NOTHING: Verdict = { move: null, retry: false, entry: null };
-const TAKES_A_RESULT: readonly CommandState[] = ['dispatched', 'running', 'timed_out', 'indeterminate'];
-
-/** Takes the agents' words: writes down those that arrive together by one transaction, and has the freed slots filled after its commit. */
+/**
+ * Takes the agents' words: writes down those that arrive together by one transaction, and has the freed slots filled after its commit.
+ * What goes as foreseen is moved by one statement; when a word of the group does not fit, each is looked at by itself under a lock.
+ */
 @Injectable()
 export class AgentWords {
-  private readonly commits = new GroupCommit<Word, LockedCommand>((group) => this.write(group));
+  private readonly commits = new GroupCommit<Word, void>((group) => this.write(group));
 
   constructor(
     private readonly commands: CommandStore,
+    private readonly hot: HotDatabase,
     private readonly keys: AgentKeys,
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
@@ -44,94 +42,115 @@ export class AgentWords {
     await this.commits.add(word);
   }
 
-  private async write(group: Word[]): Promise<(LockedCommand | Error)[]> {
-    const results = await this.commands.transaction(async (transaction) => {
-      const ended = new Set(await this.keys.ended([...new Set(group.map(({ agent }) => agent.keyId))], transaction));
-      const locked = await this.commands.lockAll(group.map(({ id }) => id), group.map(({ agent }) => agent.id), transaction);
-      // A start and a result of the same command may come together: starts are moved first.
-      const answers = new Map<Word, LockedCommand | Error>();
-      for (const kind of ['start', 'result'] as const) {
-        const verdicts: Verdict[] = [];
-        for (const word of group.filter((one) => one.kind === kind)) {
-          const command = locked.get(word.id.toLowerCase());
-          if (ended.has(word.agent.keyId)) {
-            answers.set(word, new StaleCaller('The client key is not valid'));
-            continue;
-          }
-          const verdict = command?.clientId === word.agent.id ? judge(word, command) : hidden(word);
-          answers.set(word, verdict instanceof Error ? verdict : (command ?? hidden(word)));
-          if (!(verdict instanceof Error)) verdicts.push(verdict);
-        }
-        await this.carryOut(verdicts, transaction);
-      }
-      return group.map((word) => answers.get(word) ?? hidden(word));
+  private async write(group: Word[]): Promise<void[]> {
+    const foreseen = await this.writeForeseen(group);
+    const [word] = group;
+    if (!foreseen && group.length === 1 && word) await this.weigh(word);
+    else if (!foreseen) throw new Error('a word of these needs a closer look');
+    this.announce(group);
+    return group.map(() => undefined);
+  }
+
+  /** False, and nothing is written, when something is not as foreseen. */
+  private async writeForeseen(group: Word[]): Promise<boolean> {
+    // In the order of their ids, so that two groups never wait for each other.
+    const moves = group.map(moveOf).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const keyIds = [...new Set(group.map(({ agent }) => agent.keyId))];
+    try {
+      await this.hot.transaction(async (transaction) => {
+        const [ended, moved] = await Promise.all([
+          this.keys.ended(keyIds, transaction),
+          this.commands.moveAll(moves, transaction),
+          this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []), transaction),
+        ]);
+        if (ended.length > 0 || moved !== moves.length) throw UNFORESEEN;
+      });
+      return true;
+    } catch (error) {
+      if (error === UNFORESEEN) return false;
+      throw error;
+    }
+  }
+
+  /** Judges one word by what its command is, which stays so until the commit. */
+  private weigh(word: Word): Promise<void> {
+    return this.commands.transaction(async (transaction) => {
+      const [ended] = await this.keys.ended([word.agent.keyId], transaction);
+      if (ended) throw new StaleCaller('The client key is not valid');
+      const command = await this.commands.lock(word.id, transaction);
+      if (command?.clientId !== word.agent.id) throw hidden(word);
+      if (!isNews(word, command)) return;
+      const move = { ...moveOf(word), from: [command.status], attempt: command.attempt, final: false };
+      if ((await this.commands.moveAll([move], transaction)) !== 1) throw new Error(`command ${command.id} changed under its lock`);
+      if (word.kind === 'result' && mayFollow(word.body, move.to)) await this.commands.retryIfDue({ ...command, status: move.to }, true, transaction);
+      const entry = entryOf(word);
+      if (entry) await this.audit.record(entry, transaction);
     });
-    this.announce(group, results);
-    return results;
   }
 
-  private async carryOut(verdicts: Verdict[], transaction: EntityManager): Promise<void> {
-    const moves = verdicts.flatMap(({ move }) => move ?? []);
-    if (moves.length > 0) await this.commands.moveAll(moves, transaction);
-    for (const { move, retry } of verdicts) if (move && retry) await this.commands.retryIfDue(move.command, true, transaction);
-    await this.audit.recordAll(verdicts.flatMap(({ entry }) => entry ?? []), transaction);
-  }
-
-  private announce(group: Word[], results: (LockedCommand | Error)[]): void {
-    const done = group.filter((_, index) => !(results[index] instanceof Error));
-    if (done.length === 0) return;
-    this.bus.publish('commands', { ids: done.map(({ id }) => id) });
-    const freed = done.filter(({ kind }) => kind === 'result').map(({ agent }) => agent.id);
+  private announce(group: Word[]): void {
+    this.bus.publish('commands', { ids: group.map(({ id }) => id) });
+    const freed = group.filter(({ kind }) => kind === 'result').map(({ agent }) => agent.id);
     this.dispatcher.wake([...new Set(freed)]).catch(() => undefined /* the sweeper finds the free slot */);
   }
 }
 
+const UNFORESEEN = new Error('not as foreseen');
 const hidden = ({ kind, id }: Word): Hidden => new Hidden(`commands.${kind}`, { type: 'command', id });
 
-/** Changes the locked command as the move will, so that the next word of the same group is judged by it. */
-function judge(word: Word, command: LockedCommand): Verdict | DomainError {
-  return word.kind === 'start' ? judgeStart(word.attempt, command) : judgeResult(word, word.body, command);
-}
-
-function judgeStart(attempt: number | undefined, command: LockedCommand): Verdict | DomainError {
-  const stale = staleness(command, attempt);
-  if (stale) return stale;
-  if (command.status === 'running' || command.starting) return NOTHING;
-  if (command.status !== 'dispatched') return new Conflict('not_startable', `The command is ${command.status}`);
-  command.starting = true;
-  return { move: { command, to: 'running' }, retry: false, entry: null };
-}
-
-/** The same result again is a no-op; another one for the same attempt is a conflict. */
-function judgeResult({ id, agent }: Word, body: ResultDto, command: LockedCommand): Verdict | DomainError {
-  const attempt = body.attempt ?? command.attempt;
-  const { attempt: _, ...said } = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
-  if (command.reported?.attempt === attempt) {
-    return isDeepStrictEqual(command.reported.body, said) ? NOTHING : new Conflict('result_differs', 'Another result was reported for this attempt');
-  }
-  const stale = staleness(command, attempt);
-  if (stale) return stale;
-  if (!TAKES_A_RESULT.includes(command.status)) return new Conflict('command_ended', `The command is ${command.status} and takes no result`);
-  const refused = body.outcome === 'refused';
-  const to: CommandState = body.outcome === 'refused' ? 'failed' : (body.outcome ?? (body.success ? 'completed' : 'failed'));
-  command.reported = { attempt, body: said };
+/** The move that a word makes when nothing stands against it. */
+function moveOf(word: Word): Move {
+  const base = { id: word.id.toLowerCase(), clientId: word.agent.id };
+  if (word.kind === 'start') return { ...base, from: STARTABLE, attempt: word.attempt ?? null, to: 'running', final: false };
+  const { attempt = null, ...said } = word.body;
+  const to = endOf(word.body);
   return {
-    move: {
-      command,
-      to,
-      reported: command.reported,
-      result: { success: body.success, data: body.data ?? null, durationMs: body.durationMs ?? null },
-      errorMessage: body.error ?? (to === 'completed' ? null : `the agent reported ${to}`),
-      data: { success: body.success, ...(body.error && { error: body.error }) },
-    },
-    retry: !refused && (to === 'failed' || to === 'timed_out'),
-    entry: {
-      by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome: refused ? 'refused' : 'done', detail: { state: to },
-    },
+    ...base,
+    from: UNSETTLED,
+    attempt,
+    to,
+    final: mayFollow(word.body, to),
+    result: { success: said.success, data: said.data ?? null, durationMs: said.durationMs ?? null },
+    said,
+    errorMessage: said.error ?? (to === 'completed' ? null : `the agent reported ${to}`),
+    data: { success: said.success, ...(said.error && { error: said.error }) },
   };
 }
 
-function staleness(command: LockedCommand, attempt: number | undefined): Conflict | null {
-  if (attempt === undefined || attempt === command.attempt) return null;
-  return new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
+function endOf({ outcome, success }: ResultDto): CommandState {
+  if (outcome === 'refused') return 'failed';
+  return outcome ?? (success ? 'completed' : 'failed');
+}
+
+/** Whether an attempt that ended so may be followed by another. */
+const mayFollow = ({ outcome }: ResultDto, to: CommandState): boolean => outcome !== 'refused' && (to === 'failed' || to === 'timed_out');
+
+function entryOf(word: Word): AuditEntry | null {
+  if (word.kind === 'start') return null;
+  const { id, agent, body } = word;
+  const outcome = body.outcome === 'refused' ? 'refused' : 'done';
+  return { by: agent, action: 'commands.result', target: { type: 'command', id }, clientId: agent.id, outcome, detail: { state: endOf(body) } };
+}
+
+/** False for what was said before. The same result again is a no-op; another one for the same attempt is a conflict. */
+function isNews(word: Word, command: LockedCommand): boolean {
+  if (word.kind === 'start') {
+    requireCurrent(command, word.attempt);
+    if (command.status === 'running') return false;
+    if (!STARTABLE.includes(command.status)) throw new Conflict('not_startable', `The command is ${command.status}`);
+    return true;
+  }
+  const { attempt = command.attempt, ...said } = word.body;
+  if (command.reported?.attempt === attempt) {
+    if (isDeepStrictEqual(command.reported.body, JSON.parse(JSON.stringify(said)))) return false;
+    throw new Conflict('result_differs', 'Another result was reported for this attempt');
+  }
+  requireCurrent(command, attempt);
+  if (!TAKES_A_RESULT.includes(command.status)) throw new Conflict('command_ended', `The command is ${command.status} and takes no result`);
+  return true;
+}
+
+function requireCurrent(command: LockedCommand, attempt: number | undefined): void {
+  if (attempt === undefined || attempt === command.attempt) return;
+  throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
 }

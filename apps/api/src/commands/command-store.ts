@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Person } from '../core/access/access';
+import type { Queries } from '../core/database/queries';
 import { type CommandView, VIEW } from './command-view';
 
 /** A row that this transaction has locked. */
@@ -14,16 +15,22 @@ export interface LockedCommand {
   attempt: number;
   maxAttempts: number;
   reported: { attempt: number; body: unknown } | null;
-  /** A start of it is on its way in this transaction. */
-  starting?: boolean;
 }
 
 /** A move by an agent's word: a start, or an end with what it said. */
 export interface Move {
-  command: LockedCommand;
+  id: string;
+  clientId: string;
+  /** The states that it may leave. */
+  from: readonly CommandState[];
+  /** The attempt that it is of; null is the current one. */
+  attempt: number | null;
   to: CommandState;
+  /** Only where no other attempt may follow it. */
+  final: boolean;
   result?: object;
-  reported?: object;
+  /** The whole body that the agent sent. */
+  said?: object;
   errorMessage?: string | null;
   /** For the history. */
   data?: object;
@@ -47,8 +54,19 @@ export interface NewCommand {
   secretParameters: string[];
 }
 
+/** A command that was claimed for its client. */
+export interface Claimed {
+  id: string;
+  clientId: string;
+}
+
 /** The columns of a LockedCommand. */
 export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported`;
+
+/** SQL on `clients c`: online, with due work and a free slot. */
+export const STARVING = `c.status = 'online'
+  AND EXISTS (SELECT FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now())
+  AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency`;
 
 const RETRY_BASE_SECONDS = 1;
 const RETRY_CAP_SECONDS = 300;
@@ -66,7 +84,7 @@ export class CommandStore {
   }
 
   /** One statement for any number of commands; answers them in the same order, as people see them. Leaves out those whose client was removed. */
-  async insertAll(commands: readonly NewCommand[], transaction: EntityManager): Promise<Map<string, CommandView>> {
+  async insertAll(commands: readonly NewCommand[], transaction: Queries): Promise<Map<string, CommandView>> {
     const rows = await transaction.query<CommandView[]>(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
@@ -112,48 +130,53 @@ export class CommandStore {
     return row;
   }
 
-  /** Locks those of these commands that belong to the client named beside; always in the same order, so that two groups never wait for each other. */
-  async lockAll(ids: readonly string[], clientIds: readonly string[], transaction: EntityManager): Promise<Map<string, LockedCommand>> {
-    const rows = await transaction.query<LockedCommand[]>(
-      `SELECT ${LOCKED} FROM commands WHERE (id, client_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[])) ORDER BY id FOR UPDATE`, [ids, clientIds],
+  /**
+   * Those of these clients that are online, locked until the end of the transaction: a claim in a later statement of it sees what every
+   * claimer before has committed.
+   */
+  async holdOnline(clientIds: readonly string[], transaction: Queries): Promise<string[]> {
+    const rows = await transaction.query<{ id: string }[]>(
+      `SELECT id FROM clients WHERE id = ANY($1) AND status = 'online' ORDER BY id FOR NO KEY UPDATE`, [clientIds],
     );
-    return new Map(rows.map((row) => [row.id, row]));
+    return rows.map(({ id }) => id);
   }
 
   /**
-   * Claims the best pending commands of these clients, never more than their free slots. What was allowed by rights that have changed
-   * since waits until it is allowed again. Returns what was claimed.
+   * Claims the best pending commands of these clients, which the transaction holds; never more than their free slots. What was allowed
+   * by rights that have changed since waits until it is allowed again. Returns what was claimed.
    */
-  async claim(clientIds: string[]): Promise<{ id: string; clientId: string }[]> {
-    return this.transaction(async (transaction) => {
-      // Locked first, by a statement of its own: the claim below must see what the claimer before us has committed.
-      await transaction.query(`SELECT 1 FROM clients WHERE id = ANY($1) AND status = 'online' ORDER BY id FOR NO KEY UPDATE`, [clientIds]);
-      return transaction.query<{ id: string; clientId: string }[]>(
-        `WITH best AS (
-           SELECT p.id FROM clients c
-           CROSS JOIN LATERAL (
-             SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')
-           ) busy
-           CROSS JOIN LATERAL (
-             SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
-               SELECT p.id, p.priority FROM commands p JOIN users u ON u.id = p.authorized_by AND u.rights_version = p.rights_version
-               WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
-               ORDER BY p.priority DESC, p.id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
-             ) q
-           ) p
-           WHERE c.id = ANY($1) AND c.status = 'online' AND (busy.taken + p.place <= c.concurrency OR p.priority = ${EMERGENCY_PRIORITY})
-         ), moved AS (
-           UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
-             deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
-           FROM best WHERE commands.id = best.id AND commands.status = 'pending'
-           RETURNING commands.id, commands.client_id, commands.revision, commands.attempt
-         ), logged AS (
-           INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
-         )
-         SELECT id, client_id AS "clientId" FROM moved`,
-        [clientIds],
-      );
-    });
+  async claim(heldClientIds: readonly string[], transaction: Queries): Promise<Claimed[]> {
+    return transaction.query<Claimed[]>(
+      `WITH best AS (
+         SELECT p.id FROM clients c
+         CROSS JOIN LATERAL (
+           SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')
+         ) busy
+         CROSS JOIN LATERAL (
+           SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
+             SELECT p.id, p.priority FROM commands p JOIN users u ON u.id = p.authorized_by AND u.rights_version = p.rights_version
+             WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
+             ORDER BY p.priority DESC, p.id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
+           ) q
+         ) p
+         WHERE c.id = ANY($1) AND (busy.taken + p.place <= c.concurrency OR p.priority = ${EMERGENCY_PRIORITY})
+       ), moved AS (
+         UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
+           deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
+         FROM best WHERE commands.id = best.id AND commands.status = 'pending'
+         RETURNING commands.id, commands.client_id, commands.revision, commands.attempt
+       ), logged AS (
+         INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
+       )
+       SELECT id, client_id AS "clientId" FROM moved`,
+      [heldClientIds],
+    );
+  }
+
+  /** Of these clients, those online that have due work and a free slot. */
+  async starving(clientIds: readonly string[], on: Queries): Promise<string[]> {
+    const rows = await on.query<{ id: string }[]>(`SELECT c.id FROM clients c WHERE c.id = ANY($1) AND ${STARVING}`, [clientIds]);
+    return rows.map(({ id }) => id);
   }
 
   /** Moves a locked command; the caller has checked that the move is legal, and the database checks it again. */
@@ -178,27 +201,30 @@ export class CommandStore {
     command.status = to;
   }
 
-  /** The same for any number of locked commands, as one statement: starts, and ends by their agent's word. */
-  async moveAll(moves: readonly Move[], transaction: EntityManager): Promise<void> {
-    const illegal = moves.find(({ command, to }) => !isLegalMove(command.status, to));
-    if (illegal) throw new Error(`illegal move ${illegal.command.status} -> ${illegal.to}`);
+  /**
+   * Makes those of the moves that fit what the commands are, as one statement, and answers how many: the caller takes all or nothing.
+   * The key that an agent speaks with is looked at by the caller.
+   */
+  async moveAll(moves: readonly Move[], transaction: Queries): Promise<number> {
     const rows = await transaction.query<unknown[]>(
       `WITH moved AS (
          UPDATE commands c SET status = n."to", revision = c.revision + 1,
            started_at = CASE WHEN n."to" = 'running' THEN now() ELSE c.started_at END,
            deadline_at = CASE WHEN n."to" = 'running' THEN now() + make_interval(secs => c.timeout_ms / 1000.0) ELSE c.deadline_at END,
            completed_at = CASE WHEN n."to" = 'running' THEN NULL ELSE now() END,
-           result = n.result, reported = n.reported, error_message = n."errorMessage"
-         FROM jsonb_to_recordset($1) AS n (id uuid, "from" text, attempt integer, "to" text, result jsonb, reported jsonb, "errorMessage" text, data jsonb)
-         WHERE c.id = n.id AND c.status = n."from" AND c.attempt = n.attempt
+           result = n.result, error_message = n."errorMessage",
+           reported = CASE WHEN n.said IS NOT NULL THEN jsonb_build_object('attempt', c.attempt, 'body', n.said) END
+         FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "from" text[], attempt integer, "to" text, final boolean, result jsonb, said jsonb,
+           "errorMessage" text, data jsonb)
+         WHERE c.id = n.id AND c.client_id = n."clientId" AND c.status = ANY(n."from") AND c.attempt = coalesce(n.attempt, c.attempt)
+           AND (NOT n.final OR c.attempt >= c.max_attempts)
          RETURNING c.id, c.revision, c.attempt, c.status, n.data
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
        SELECT id, revision, status, attempt, coalesce(data, '{}') FROM moved RETURNING 1`,
-      [JSON.stringify(moves.map(({ command: { id, status, attempt }, ...move }) => ({ id, from: status, attempt, ...move })))],
+      [JSON.stringify(moves)],
     );
-    if (rows.length !== moves.length) throw new Error('commands changed under their locks');
-    for (const { command, to } of moves) command.status = to;
+    return rows.length;
   }
 
   /** Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. */

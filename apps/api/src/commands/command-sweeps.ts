@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service';
 import { SYSTEM } from '../core/access/access';
-import { CommandStore, LOCKED, type LockedCommand } from './command-store';
+import { CommandStore, LOCKED, type LockedCommand, STARVING } from './command-store';
 
 export interface DoubtfulCommand extends LockedCommand {
   payload: Record<string, unknown>;
@@ -85,11 +85,7 @@ export class CommandSweeps {
   /** Clients online that have due work and a free slot. */
   async findStarving(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }[]>(
-      `SELECT c.id FROM clients c WHERE c.status = 'online' AND EXISTS (
-         SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now()
-       ) AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency
-       LIMIT $1`,
-      [limit],
+      `SELECT c.id FROM clients c WHERE ${STARVING} LIMIT $1`, [limit],
     );
     return rows.map(({ id }) => id);
   }

@@ -168,4 +168,8 @@ export class CommandsService {
   }
 }
 
-const idempotency = (key: string | undefined, body: object): Pick<Submission, 'idempotency'> => (key === undefined ? {} : { idempotency: { key, body } });
+function idempotency(key: string | undefined, body: object): Pick<Submission, 'idempotency'> {
+  if (key === undefined) return {};
+  if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
+  return { idempotency: { key, body } };
+}

@@ -1,43 +1,50 @@
 import type { CancelFrame, CommandFrame } from '@gwanje/contracts';
 import { InjectQueue, Process, Processor } from '@nestjs/bull';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import type { Job, Queue } from 'bull';
-import type { DataSource } from 'typeorm';
 import { GatewayService } from '../clients/gateway.service';
+import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
-import { CommandStore } from './command-store';
+import { type Claimed, CommandStore } from './command-store';
 
 export const DISPATCH_QUEUE = 'dispatch';
 const QUEUE_PATIENCE_MS = 1_000;
 /** A claim holds its clients' locks until its end: many short ones let others in between. */
 const CLIENTS_AT_ONCE = 200;
 
-/** Puts clients on the queue `dispatch`, claims for them, and tells the gateways. Safe to repeat at every step. */
+/** Puts clients with due work on the queue `dispatch`, claims for them, and tells the gateways. Safe to repeat at every step. */
 @Injectable()
 export class Dispatcher {
   constructor(
     private readonly store: CommandStore,
+    private readonly hot: HotDatabase,
     private readonly bus: Bus,
     @InjectQueue(DISPATCH_QUEUE) private readonly queue: Queue<{ clientIds: string[] }>,
   ) {}
 
-  /** Never throws and never waits for a Redis that is away: then the claim is done here. */
-  async wake(clientIds: string[]): Promise<void> {
+  /** To be called after the commit that made work or a slot. Never waits for a Redis that is away: then the claim is done here. */
+  async wake(clientIds: readonly string[]): Promise<void> {
     if (clientIds.length === 0) return;
-    const queued = this.queue.client.status === 'ready' && (await Promise.race([this.enqueue(clientIds), after(QUEUE_PATIENCE_MS)]));
-    if (!queued) await this.dispatch(clientIds);
+    const starving = await this.store.starving(clientIds, this.hot);
+    if (starving.length === 0) return;
+    const queued = this.queue.client.status === 'ready' && (await Promise.race([this.enqueue(starving), after(QUEUE_PATIENCE_MS)]));
+    if (!queued) await this.dispatch(starving);
   }
 
   async dispatch(clientIds: string[]): Promise<void> {
-    for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) await this.claim(clientIds.slice(from, from + CLIENTS_AT_ONCE));
+    for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) {
+      const claimed = await this.hot.transaction(async (transaction) => {
+        const held = await this.store.holdOnline(clientIds.slice(from, from + CLIENTS_AT_ONCE), transaction);
+        return held.length > 0 ? this.store.claim(held, transaction) : [];
+      });
+      this.announce(claimed);
+      if (claimed.length > 0) this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
+    }
   }
 
-  private async claim(clientIds: string[]): Promise<void> {
-    const claimed = await this.store.claim(clientIds);
-    if (claimed.length === 0) return;
-    this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
-    this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
+  /** Tells the gateways, after the commit, that these wait for their streams. */
+  announce(claimed: readonly Claimed[]): void {
+    if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
   }
 
   private enqueue(clientIds: string[]): Promise<boolean> {
@@ -71,7 +78,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer?: NodeJS.Timeout;
 
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
+    private readonly hot: HotDatabase,
     private readonly gateway: GatewayService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
@@ -104,7 +111,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
       this.due.clear();
       if (here.length === 0) continue;
       try {
-        const rows = await this.database.query<(CommandFrame & { clientId: string; running: boolean })[]>(
+        const rows = await this.hot.query<(CommandFrame & { clientId: string; running: boolean })[]>(
           `SELECT client_id AS "clientId", status = 'running' AS running, id, action, payload, priority, attempt, timeout_ms AS "timeoutMs"
            FROM commands WHERE client_id = ANY($1) AND status IN ('dispatched', 'running') AND (status = 'dispatched' OR cancel_requested_at IS NOT NULL)
            ORDER BY priority DESC, id`,

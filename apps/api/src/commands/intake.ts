@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
 import { type AuditEntry, AuditService } from '../audit/audit.service';
 import type { Person } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
+import { HotDatabase } from '../core/database/hot-database';
+import type { Queries } from '../core/database/queries';
 import { Conflict, InvalidInput, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { REDACTED } from '../core/redaction/redact';
@@ -25,7 +26,7 @@ export type Receipt = { stored: CommandView } | { earlier: string };
 
 /**
  * Takes commands in: makes sure that their callers' rights are still those by which they were allowed, stores those that arrive
- * together by one transaction, and tells of them after its commit.
+ * together by one transaction, which claims them at once where a client is online and has a free slot, and tells of them after its commit.
  */
 @Injectable()
 export class Intake {
@@ -33,6 +34,7 @@ export class Intake {
 
   constructor(
     private readonly commands: CommandStore,
+    private readonly hot: HotDatabase,
     private readonly people: PeopleService,
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
@@ -51,10 +53,9 @@ export class Intake {
   }
 
   /** Takes the key for `id`, or answers whose it is already. */
-  async claimKey(idempotency: Submission['idempotency'], id: string, by: Person, transaction: EntityManager): Promise<string | null> {
+  async claimKey(idempotency: Submission['idempotency'], id: string, by: Person, transaction: Queries): Promise<string | null> {
     if (!idempotency) return null;
     const { key, body } = idempotency;
-    if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
     const bodyHash = createHash('sha256').update(canonical(body)).digest();
     const [taken] = await transaction.query<unknown[]>(
       `INSERT INTO idempotency_keys (user_id, key, body_hash, answer_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1`,
@@ -69,35 +70,37 @@ export class Intake {
     return earlier.answer_id;
   }
 
-  private async store(group: Submission[]): Promise<(Receipt | Error)[]> {
-    const receipts = await this.commands.transaction(async (transaction) => {
-      const earlier = new Map<Submission, string | Error>();
+  private async store(group: Submission[]): Promise<Receipt[]> {
+    const { receipts, claimed } = await this.hot.transaction(async (transaction) => {
       const changed = await this.people.changed(group.map(({ by }) => by), transaction);
+      if (changed.size > 0) throw new StaleCaller();
+      const earlier = new Map<Submission, string>();
       for (const submission of group) {
-        if (changed.has(submission.by)) {
-          earlier.set(submission, new StaleCaller());
-          continue;
-        }
-        const { command, by, idempotency } = submission;
-        const known = await this.claimKey(idempotency, command.id, by, transaction).catch((error: unknown) => {
-          if (error instanceof Conflict || error instanceof InvalidInput) return error;
-          throw error;
-        });
+        const known = await this.claimKey(submission.idempotency, submission.command.id, submission.by, transaction);
         if (known) earlier.set(submission, known);
       }
       const fresh = group.filter((submission) => !earlier.has(submission));
-      const stored = await this.commands.insertAll(fresh.map(({ command }) => command), transaction);
-      await this.audit.recordAll(fresh.filter(({ command }) => stored.has(command.id)).map(entryOf), transaction);
-      return group.map((submission): Receipt | Error => {
+      const clientIds = [...new Set(fresh.map(({ command }) => command.clientId))];
+      const [stored, , held] = await Promise.all([
+        this.commands.insertAll(fresh.map(({ command }) => command), transaction),
+        this.audit.recordAll(fresh.map(entryOf), transaction),
+        this.commands.holdOnline(clientIds, transaction),
+      ]);
+      const receipts = group.map((submission): Receipt => {
         const known = earlier.get(submission);
-        if (known instanceof Error) return known;
         if (known) return { earlier: known };
         const view = stored.get(submission.command.id);
-        return view ? { stored: view } : new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]);
+        if (!view) throw new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]);
+        return { stored: view };
       });
+      return { receipts, claimed: held.length > 0 ? await this.commands.claim(held, transaction) : [] };
     });
     const fresh = receipts.flatMap((receipt) => ('stored' in receipt ? [receipt.stored] : []));
-    if (fresh.length > 0) this.announce(fresh.map(({ id }) => id), [...new Set(fresh.map(({ clientId }) => clientId))]);
+    this.dispatcher.announce(claimed);
+    const handedOut = new Set(claimed.map(({ id }) => id));
+    const waiting = fresh.filter(({ id }) => !handedOut.has(id));
+    const told = new Set([...fresh, ...claimed].map(({ id }) => id));
+    if (told.size > 0) this.announce([...told], [...new Set(waiting.map(({ clientId }) => clientId))]);
     return receipts;
   }
 }

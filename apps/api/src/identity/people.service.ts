@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Person } from '../core/access/access';
+import type { Queries } from '../core/database/queries';
 
 /** Somebody's account with the rights that it has at this moment; not bound to a request. */
 export type Account = Omit<Person, 'type' | 'origin' | 'sessionId' | 'tokenId'>;
@@ -59,7 +60,7 @@ export class PeopleService {
   }
 
   /** Whose session or token has ended, and whose rights are no longer what they were; nothing of the others. */
-  async changed(people: readonly Person[], transaction: EntityManager = this.database.manager): Promise<Map<Person, 'ended' | 'rights_changed'>> {
+  async changed(people: readonly Person[], transaction: Queries = this.database.manager): Promise<Map<Person, 'ended' | 'rights_changed'>> {
     const rows = await transaction.query<{ id: string; version: number }[]>(
       `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
        WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL

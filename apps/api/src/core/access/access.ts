@@ -1,7 +1,7 @@
 import type { Permission } from '@gwanje/contracts';
 import { createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { EntityManager } from 'typeorm';
+import type { Queries } from '../database/queries';
 
 /**
  * Who may call a route. A route without one does not start. `checkedAgain` is for the hottest routes: their own transaction makes sure
@@ -99,7 +99,7 @@ export const originOf = (request: FastifyRequest): Origin => ({ requestId: reque
 export abstract class AgentKeys {
   abstract find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null>;
   /** Of these keys, those that are not valid any more. */
-  abstract ended(keyIds: readonly string[], transaction?: EntityManager): Promise<string[]>;
+  abstract ended(keyIds: readonly string[], transaction?: Queries): Promise<string[]>;
 }
 
 /** Knows how to tell whose personal access token it is, and what it may do; the identity module provides it. */

@@ -50,6 +50,8 @@ export class Config {
   /** Connections to PostgreSQL: most, fewest, milliseconds until an idle one is closed, milliseconds to wait for one. */
   @Type(() => Number) @IsInt() @Min(1) DB_POOL_MAX = 20;
   @Type(() => Number) @IsInt() @Min(0) DB_POOL_MIN = 5;
+  /** Besides those, the connections that commands are taken in, handed out and answered by. */
+  @Type(() => Number) @IsInt() @Min(2) DB_HOT_POOL_MAX = 8;
   @Type(() => Number) @IsInt() @Min(0) DB_POOL_IDLE_MS = 30_000;
   @Type(() => Number) @IsInt() @Min(1) DB_POOL_CONNECT_MS = 2_000;
 

@@ -1,15 +1,26 @@
-import { Logger, Module } from '@nestjs/common';
+import { Global, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config';
+import { HotDatabase } from './hot-database';
 import { prepareDatabase } from './owner';
 
-/** The server's own pool, which works with the app role; the owner's work is done before. */
+const CONNECTION_OPTIONS = Symbol('the options of a connection once the owner has done their work');
+
+@Module({
+  providers: [{ provide: CONNECTION_OPTIONS, inject: [Config], useFactory: prepareDatabase }],
+  exports: [CONNECTION_OPTIONS],
+})
+class OwnerModule {}
+
+/** The server's own pools, which work with the app role; the owner's work is done before. */
+@Global()
 @Module({
   imports: [
+    OwnerModule,
     TypeOrmModule.forRootAsync({
-      inject: [Config],
-      useFactory: async (config: Config) => {
-        const options = await prepareDatabase(config);
+      imports: [OwnerModule],
+      inject: [Config, CONNECTION_OPTIONS],
+      useFactory: (config: Config, options?: string) => {
         return {
           type: 'postgres' as const,
           url: config.DATABASE_URL,
@@ -28,5 +39,14 @@ import { prepareDatabase } from './owner';
       },
     }),
   ],
+  providers: [
+    {
+      provide: HotDatabase,
+      inject: [Config, CONNECTION_OPTIONS],
+      useFactory: (config: Config, options?: string) =>
+        new HotDatabase(config.DATABASE_URL, { max: config.DB_HOT_POOL_MAX, connectMs: config.DB_POOL_CONNECT_MS, options }),
+    },
+  ],
+  exports: [HotDatabase],
 })
 export class DatabaseModule {}

@@ -1,3 +1,5 @@
+import { isAway } from './away';
+
 interface Waiting<T, R> {
   item: T;
   resolve: (result: R) => void;
@@ -8,14 +10,15 @@ const MOST_AT_ONCE = 200;
 
 /**
  * Gathers what arrives while a commit is under way into the next one: one transaction, and a handful of statements, for all of it. When
- * it is quiet nothing waits. A group that fails is tried again one by one, so that nobody fails for another's fault.
+ * it is quiet nothing waits. A group that fails is tried again by halves, so that nobody fails for another's fault; unless the
+ * database is away: then nobody knows what was written, and each caller is told.
  */
 export class GroupCommit<T, R> {
   private readonly waiting: Waiting<T, R>[] = [];
   private committing = false;
 
-  /** `commit` writes all items in one transaction and answers for each, in order, its result or the error that it alone gets. */
-  constructor(private readonly commit: (items: T[]) => Promise<(R | Error)[]>) {}
+  /** `commit` writes all items in one transaction, or nothing, and answers for each in order. */
+  constructor(private readonly commit: (items: T[]) => Promise<R[]>) {}
 
   add(item: T): Promise<R> {
     return new Promise((resolve, reject) => {
@@ -35,15 +38,11 @@ export class GroupCommit<T, R> {
   private async commitGroup(group: Waiting<T, R>[]): Promise<void> {
     try {
       const results = await this.commit(group.map(({ item }) => item));
-      for (const [index, { resolve, reject }] of group.entries()) {
-        const result = results[index];
-        if (result instanceof Error) reject(result);
-        else resolve(result as R);
-      }
+      for (const [index, { resolve }] of group.entries()) resolve(results[index] as R);
     } catch (error) {
-      const [first] = group;
-      if (group.length === 1) first?.reject(error);
-      else for (const one of group) await this.commitGroup([one]);
+      const half = group.length >> 1;
+      if (half === 0 || isAway(error)) for (const { reject } of group) reject(error);
+      else for (const part of [group.slice(0, half), group.slice(half)]) await this.commitGroup(part);
     }
   }
 }

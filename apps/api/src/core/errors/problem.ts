@@ -2,11 +2,8 @@ import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { validate as isUuid } from 'uuid';
 import type { Actor, Refusal } from '../access/access';
+import { isAway } from '../database/away';
 import { DomainError, Hidden, Protected, TooManyAttempts, UnknownReference } from './errors';
-
-/** PostgreSQL's classes of "not now": connection exceptions, too many connections, shutting down. */
-const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
-const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|Client was closed|not queryable|driver not Connected/i;
 
 export interface Problem {
   status: number;
@@ -27,12 +24,12 @@ export function describe(error: unknown): Problem {
     const status = error.getStatus();
     return { status, code: codeOf(status), detail: error.message };
   }
-  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
+  const { statusCode, message } = error as { statusCode?: number; message?: string };
   if (statusCode && statusCode >= 400 && statusCode < 500) {
     const detail = message ?? 'The request cannot be read';
     return { status: statusCode, code: codeOf(statusCode), detail, errors: [{ path: '', message: detail }] };
   }
-  if (AWAY.test(code ?? '') || AWAY_TEXT.test(message ?? '')) {
+  if (isAway(error)) {
     return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };
   }
   return { status: 500, code: 'internal_error', detail: 'Something went wrong on our side; the log has it under this request id' };
