@@ -6,6 +6,7 @@ import {
 } from 'class-validator';
 import { IsInstant } from '../core/http/instant';
 import { PageDto } from '../core/http/page.dto';
+import { AcceptedBy } from '../core/http/validation';
 
 class CommandSettingsDto {
   @IsString()
@@ -47,6 +48,17 @@ class CommandSettingsDto {
   maxAttempts: number = 1;
 }
 
+@AcceptedBy({
+  required: ['clientId', 'action'],
+  properties: {
+    clientId: { type: 'string', minLength: 1, maxLength: 100 },
+    action: { type: 'string', minLength: 1, maxLength: 100 },
+    payload: { type: 'object' },
+    priority: { type: 'integer', minimum: 0, maximum: 10 },
+    timeoutMs: { type: 'integer', minimum: 1, maximum: 7 * 86_400_000 },
+    maxAttempts: { type: 'integer', minimum: 1, maximum: 100 },
+  },
+})
 export class CreateCommandDto extends CommandSettingsDto {
   /** The client's id or name. */
   @IsString()
@@ -113,6 +125,9 @@ export class ListCommandsDto extends PageDto {
   to?: string;
 }
 
+const ATTEMPT = { type: 'integer', minimum: 1 };
+
+@AcceptedBy({ required: [], properties: { attempt: ATTEMPT } })
 export class StartDto {
   @IsOptional()
   @IsInt()
@@ -120,6 +135,16 @@ export class StartDto {
   attempt?: number;
 }
 
+@AcceptedBy({
+  required: ['success'],
+  properties: {
+    attempt: ATTEMPT,
+    success: { type: 'boolean' },
+    data: { not: { type: 'null' } },
+    error: { type: 'string' },
+    durationMs: { type: 'number', minimum: 0 },
+  },
+})
 export class ResultDto extends StartDto {
   @IsBoolean()
   success: boolean;

@@ -1,4 +1,4 @@
-import type { JsonSchema, SessionResponse } from '@gwanje/contracts';
+import { ACTIONS, type SessionResponse } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -6,15 +6,15 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
-import { Conflict, InvalidInput, NotFound, StaleCaller, UnknownReference } from '../core/errors/errors';
+import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
-import { Intake, withoutSecrets, type Receipt, type Submission } from './intake';
-import { inspectPayload } from './payload-inspector';
+import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
+import { type AgentAction, inspectPayload } from './payload-inspector';
 
 /** The public face of commands: submit, cancel, retry for people; session, start, report for agents. */
 @Injectable()
@@ -44,13 +44,20 @@ export class CommandsService {
   }
 
   private async submitAs(by: Person, input: CreateCommandDto, idempotencyKey?: string): Promise<Receipt> {
-    const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
-      throw error instanceof NotFound ? new UnknownReference('commands.create', 'clientId', { type: 'client', id: input.clientId }) : error;
-    });
-    const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
-    await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
-    const command = { id: uuid(), clientId: client.id, ...this.settings(input, null, secret, by) };
+    const target = await this.target(input, by);
+    const secret = inspectPayload(input.action, input.payload, target.actions);
+    await this.rbac.requireMay(by, 'commands.create', input.action, [target.id], input.payload);
+    const command = { id: uuid(), clientId: target.id, ...this.settings(input, null, secret, by) };
     return this.intake.add({ command, by, ...idempotency(idempotencyKey, input) });
+  }
+
+  /** The client that is meant, and the actions that its agent has. Whoever reaches all need not be asked: the insert finds out whether it is there. */
+  private async target({ clientId, action }: CreateCommandDto, by: Person): Promise<{ id: string; actions: AgentAction[] }> {
+    if (isUuid(clientId) && ACTIONS[action] && by.everywhere.includes('commands.create')) return { id: clientId.toLowerCase(), actions: [] };
+    const client = await this.clients.get(clientId, by, 'commands.create').catch((error: unknown) => {
+      throw error instanceof NotFound ? unknownClient(clientId) : error;
+    });
+    return { id: client.id, actions: (client.agent?.actions ?? []) as AgentAction[] };
   }
 
   async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {

@@ -5,7 +5,7 @@ import type { Person } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import type { Queries } from '../core/database/queries';
-import { Conflict, InvalidInput, StaleCaller } from '../core/errors/errors';
+import { Conflict, StaleCaller, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { REDACTED } from '../core/redaction/redact';
 import { PeopleService } from '../identity/people.service';
@@ -90,7 +90,7 @@ export class Intake {
         const known = earlier.get(submission);
         if (known) return { earlier: known };
         const view = stored.get(submission.command.id);
-        if (!view) throw new InvalidInput([{ path: 'clientId', message: 'there is no such client' }]);
+        if (!view) throw unknownClient(submission.command.clientId);
         return { stored: view };
       });
       return { receipts, claimed: held.length > 0 ? await this.commands.claim(held, transaction) : [] };
@@ -104,6 +104,8 @@ export class Intake {
     return receipts;
   }
 }
+
+export const unknownClient = (id: string): UnknownReference => new UnknownReference('commands.create', 'clientId', { type: 'client', id });
 
 function entryOf({ command, by }: Submission): AuditEntry {
   const { id, clientId, action, payload, priority, notBefore, expiresAt, maxAttempts, secretParameters } = command;

@@ -5,8 +5,14 @@ import { InvalidInput } from '../core/errors/errors';
 const ajv = new Ajv({ allErrors: true, strict: false });
 const builtIn = new Map<string, ValidateFunction>(Object.values(ACTIONS).map(({ name, payload }) => [name, ajv.compile(payload)]));
 
+/** What an agent says of an action that it has. */
+export interface AgentAction {
+  name: string;
+  schema?: JsonSchema;
+}
+
 /** Holds a payload against its action's schema: a built-in one, or the one that the agent sent. Names the field at fault; answers the secret parameters. */
-export function inspectPayload(action: string, payload: unknown, agentActions: { name: string; schema?: JsonSchema }[]): string[] {
+export function inspectPayload(action: string, payload: unknown, agentActions: readonly AgentAction[]): string[] {
   const own = agentActions.find(({ name }) => name === action);
   const validate = builtIn.get(action) ?? (own && compile(own.schema));
   if (!validate) {

@@ -26,10 +26,13 @@ export interface BusEvents {
 
 const CHANNEL = `${KEY_PREFIX}news`;
 
-/** Delivers news to this process at once and to the others through Redis; goes on locally while Redis is away. */
+type News = [name: string, event: unknown];
+
+/** Delivers news to this process at once and to the others through Redis, what one turn brings as one message; goes on locally while Redis is away. */
 @Injectable()
 export class Bus implements OnApplicationShutdown {
   private readonly origin = randomUUID();
+  private leaving: News[] = [];
   private readonly local = new EventEmitter().setMaxListeners(0);
   private readonly publisher: Redis;
   private readonly subscriber: Redis;
@@ -40,16 +43,15 @@ export class Bus implements OnApplicationShutdown {
     this.subscriber = connectRedis(config.REDIS_URL, 'subscribe', { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: null });
     this.subscriber.subscribe(CHANNEL).catch((error: Error) => this.log.warn(`not subscribed: ${error.message}`));
     this.subscriber.on('message', (_channel, message) => {
-      const { origin, name, event } = JSON.parse(message) as { origin: string; name: string; event: unknown };
-      if (origin !== this.origin) this.local.emit(name, event);
+      // Its own news is known by its first bytes, and not read.
+      if (message.startsWith(this.origin)) return;
+      for (const [name, event] of JSON.parse(message.slice(this.origin.length)) as News[]) this.local.emit(name, event);
     });
   }
 
   publish<K extends keyof BusEvents>(name: K, event: BusEvents[K]): void {
     this.local.emit(name, event);
-    this.publisher
-      .publish(CHANNEL, JSON.stringify({ origin: this.origin, name, event }))
-      .catch(() => undefined /* whoever misses news finds the truth in PostgreSQL at its next round */);
+    if (this.leaving.push([name, event]) === 1) setImmediate(() => this.send());
   }
 
   /** Returns the function that ends the subscription. */
@@ -61,5 +63,13 @@ export class Bus implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     this.publisher.disconnect();
     this.subscriber.disconnect();
+  }
+
+  private send(): void {
+    const news = this.leaving;
+    this.leaving = [];
+    this.publisher
+      .publish(CHANNEL, this.origin + JSON.stringify(news))
+      .catch(() => undefined /* whoever misses news finds the truth in PostgreSQL at its next round */);
   }
 }

@@ -26,6 +26,9 @@ export function inspect(value: unknown, path = '', depth = 0): void {
   }
 }
 
+/** A surrogate that has its other half is no surrogate to a pattern of code points. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 function storable(text: string): boolean {
-  return !text.includes('\u0000') && Buffer.from(text).toString() === text;
+  return !text.includes('\u0000') && !LONE_SURROGATE.test(text);
 }

@@ -12,7 +12,7 @@ export class Log implements LoggerService {
   constructor({ NODE_ENV, LOG_LEVEL }: Pick<Config, 'NODE_ENV' | 'LOG_LEVEL'>, destination?: NodeJS.WritableStream) {
     const options = { base: null, level: LOG_LEVEL, serializers: { err: describeError } };
     const readable = (): NodeJS.WritableStream => pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'context' });
-    const stream = destination ?? (NODE_ENV === 'production' ? pino.destination({ dest: 1, sync: false }) : readable());
+    const stream = destination ?? (NODE_ENV === 'production' ? pino.destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 250 }) : readable());
     this.pino = pino(options, stream);
   }
 
