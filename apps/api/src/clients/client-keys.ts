@@ -4,6 +4,8 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import type { AgentPrincipal } from '../core/access/access';
+import { GroupCommit } from '../core/database/group-commit';
+import { HotDatabase } from '../core/database/hot-database';
 import type { Queries } from '../core/database/queries';
 
 export interface KeyView {
@@ -16,7 +18,13 @@ export interface KeyView {
 /** The agents' keys `sk_<client>_<secret>`: 192 random bits, shown once, stored as SHA-256 (nobody guesses them, so no slow hash). */
 @Injectable()
 export class ClientKeys {
-  constructor(@InjectDataSource() private readonly database: DataSource) {}
+  /** Ten thousand agents that come back at once are looked up by hundreds. */
+  private readonly searches = new GroupCommit<Buffer, Omit<AgentPrincipal, 'origin'> | null>((hashes) => this.findAll(hashes));
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly hot: HotDatabase,
+  ) {}
 
   async issue(clientId: string, clientName: string, transaction: EntityManager): Promise<string> {
     const slug = clientName.toLowerCase().replace(/[^a-z0-9]/g, '') || clientId.slice(-12);
@@ -25,13 +33,8 @@ export class ClientKeys {
     return key;
   }
 
-  async find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null> {
-    const [row] = await this.database.query<{ id: string; name: string; keyId: string }[]>(
-      `SELECT c.id, c.name, k.id AS "keyId" FROM client_keys k JOIN clients c ON c.id = k.client_id
-       WHERE k.key_hash = $1 AND (k.valid_until IS NULL OR k.valid_until > now())`,
-      [sha256(key)],
-    );
-    return row ? { type: 'agent', ...row } : null;
+  find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null> {
+    return this.searches.add(sha256(key));
   }
 
   async list(clientId: string): Promise<KeyView[]> {
@@ -62,13 +65,23 @@ export class ClientKeys {
   }
 
   /** Of these keys, those that are not valid any more. */
-  async ended(keyIds: readonly string[], transaction: Queries = this.database.manager): Promise<string[]> {
+  async ended(keyIds: readonly string[], transaction: Queries = this.hot): Promise<string[]> {
     const rows = await transaction.query<{ id: string }[]>(
       `SELECT k AS id FROM unnest($1::uuid[]) k WHERE NOT EXISTS (
          SELECT 1 FROM client_keys WHERE id = k AND (valid_until IS NULL OR valid_until > now()))`,
       [keyIds],
     );
     return rows.map(({ id }) => id);
+  }
+
+  private async findAll(hashes: Buffer[]): Promise<(Omit<AgentPrincipal, 'origin'> | null)[]> {
+    const rows = await this.hot.query<{ id: string; name: string; keyId: string; hash: string }[]>(
+      `SELECT c.id, c.name, k.id AS "keyId", encode(k.key_hash, 'hex') AS hash FROM client_keys k JOIN clients c ON c.id = k.client_id
+       WHERE k.key_hash = ANY($1) AND (k.valid_until IS NULL OR k.valid_until > now())`,
+      [hashes],
+    );
+    const found = new Map(rows.map(({ hash, ...agent }) => [hash, { type: 'agent' as const, ...agent }]));
+    return hashes.map((hash) => found.get(hash.toString('hex')) ?? null);
   }
 }
 

@@ -10,6 +10,7 @@ import { EnrolmentController } from './enrolment.controller';
 import { EnrolmentService } from './enrolment.service';
 import { EventsController } from './events.controller';
 import { GatewayService } from './gateway.service';
+import { Presence } from './presence';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule],
@@ -17,6 +18,7 @@ import { GatewayService } from './gateway.service';
   providers: [
     ClientsService,
     GatewayService,
+    Presence,
     EnrolmentService,
     ClientKeys,
     { provide: AgentKeys, useExisting: ClientKeys },

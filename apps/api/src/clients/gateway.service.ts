@@ -1,51 +1,43 @@
 import type { ByeFrame, CancelFrame, CommandFrame } from '@gwanje/contracts';
 import { BeforeApplicationShutdown, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { Bus } from '../core/events/bus.service';
 import type { EventSink } from '../core/http/event-sink';
-import { RedisClient } from '../core/queue/queue.module';
-import { KEY_PREFIX } from '../core/queue/redis';
 import { ClientKeys } from './client-keys';
+import { type Link, Presence } from './presence';
 
 const HEARTBEAT_MS = 3_000;
-/** A gateway silent for this long is dead, and its clients are offline. */
-const DEAD_AFTER_SECONDS = 15;
-const PRESENCE_SECONDS = 60;
+const NOTHING: ReadonlyMap<string, number> = new Map();
 
-interface Connection {
-  id: string;
+interface Connection extends Link {
   keyId: string;
   sink: EventSink;
   /** Attempts written on this connection; a repeated wake-up does not write them again. */
-  sent: Map<string, number>;
+  sent: ReadonlyMap<string, number>;
   /** The same for cancels. */
-  cancelled: Map<string, number>;
+  cancelled: ReadonlyMap<string, number>;
 }
 
-/** Holds the agents' connections of this process, whatever carries them, and keeps their presence. Knows no business. */
+/** Holds the agents' connections of this process, whatever carries them. Knows no business. */
 @Injectable()
 export class GatewayService implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly id = uuid();
   private readonly connections = new Map<string, Connection>();
   private readonly log = new Logger('Gateway');
   private heartbeat?: NodeJS.Timeout;
   private stopping = false;
 
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
-    private readonly bus: Bus,
-    private readonly redis: RedisClient,
+    private readonly presence: Presence,
     private readonly keys: ClientKeys,
+    bus: Bus,
   ) {
     bus.on('connected', ({ clientId, connectionId }) => {
       const connection = this.connections.get(clientId);
-      if (connection && connection.id !== connectionId) this.close(clientId, connection, 'replaced');
+      if (connection && connection.connectionId !== connectionId) this.close(connection, 'replaced');
     });
     bus.on('revoked', ({ clientId }) => {
       const connection = this.connections.get(clientId);
-      if (connection) void this.closeRevoked([[clientId, connection]]).catch((error: Error) => this.log.warn(`revocation: ${error.message}`));
+      if (connection) void this.closeRevoked([connection]).catch((error: Error) => this.log.warn(`revocation: ${error.message}`));
     });
     bus.on('cancel', ({ clientId, ...frame }) => {
       this.connections.get(clientId)?.sink.send('cancel', frame satisfies CancelFrame);
@@ -59,33 +51,40 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     }, HEARTBEAT_MS);
   }
 
-  /** The ids of the clients whose connections this process holds. */
-  get clientIds(): string[] {
-    return [...this.connections.keys()];
+  /** This process, as the row of a client whose connection it holds names it. */
+  get id(): string {
+    return this.presence.gatewayId;
+  }
+
+  /** Whether this process holds the client's connection. */
+  holds(clientId: string): boolean {
+    return this.connections.has(clientId);
+  }
+
+  /** Those whose connection has something written on it that was outstanding when it was looked at last. */
+  get occupied(): string[] {
+    return [...this.connections.values()].filter(({ sent, cancelled }) => sent.size + cancelled.size > 0).map(({ clientId }) => clientId);
   }
 
   /** Takes a new connection; the newest of a client wins, and the older is told. */
   async attach(clientId: string, keyId: string, sink: EventSink): Promise<void> {
-    const connection: Connection = { id: uuid(), keyId, sink, sent: new Map(), cancelled: new Map() };
-    if (this.stopping) return this.close(clientId, connection, 'shutdown');
+    const connection: Connection = { clientId, connectionId: uuid(), keyId, sink, sent: NOTHING, cancelled: NOTHING };
+    if (this.stopping) return this.close(connection, 'shutdown');
     const older = this.connections.get(clientId);
-    if (older) this.close(clientId, older, 'replaced');
+    if (older) this.close(older, 'replaced');
     this.connections.set(clientId, connection);
-    sink.onClose(() => void this.detach(clientId, connection));
-    sink.send('hello', { connectionId: connection.id, clientId });
+    sink.onClose(() => {
+      if (this.connections.get(clientId) === connection) this.connections.delete(clientId);
+      if (!this.stopping) this.presence.leave(connection);
+    });
+    sink.send('hello', { connectionId: connection.connectionId, clientId });
     try {
-      await this.database.query(
-        `UPDATE clients SET status = 'online', gateway_id = $2, connection_id = $3, last_seen_at = now() WHERE id = $1`,
-        [clientId, this.id, connection.id],
-      );
+      await this.presence.arrive(connection);
     } catch (error) {
       // Presence that PostgreSQL does not know of would never be served: the agent comes back and tries again.
       sink.end();
       throw error;
     }
-    this.tellPresence([clientId], 'online');
-    this.bus.publish('connected', { clientId, connectionId: connection.id });
-    this.bus.publish('client', { id: clientId });
   }
 
   /** Writes on the client's connection what was not yet written on it; `outstanding` and `cancels` are all that it should have. */
@@ -99,81 +98,45 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
       connection.sink.send('command', frame, frame.id);
       return true;
     });
-    connection.sent = new Map(sent.map(({ id, attempt }) => [id, attempt]));
+    connection.sent = attempts(sent);
     for (const frame of cancels) if (connection.cancelled.get(frame.id) !== frame.attempt) connection.sink.send('cancel', frame);
-    connection.cancelled = new Map(cancels.map(({ id, attempt }) => [id, attempt]));
+    connection.cancelled = attempts(cancels);
   }
 
   /** Marks the clients of dead gateways offline; any number of processes may do it. */
-  async buryDead(): Promise<void> {
-    await this.database.query(
-      `WITH dead AS (DELETE FROM gateways WHERE seen_at < now() - make_interval(secs => $1) RETURNING id)
-       UPDATE clients SET status = 'offline' WHERE status = 'online' AND gateway_id IN (SELECT id FROM dead)`,
-      [DEAD_AFTER_SECONDS],
-    );
+  buryDead(): Promise<void> {
+    return this.presence.buryDead();
   }
 
   /** Before the server cuts the connections: the agents hear why, and go to another process. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
     clearInterval(this.heartbeat);
-    const clientIds = this.clientIds;
-    for (const [clientId, connection] of this.connections) this.close(clientId, connection, 'shutdown');
-    this.tellPresence(clientIds, 'offline');
-    await this.database
-      .query(`WITH gone AS (DELETE FROM gateways WHERE id = $1) UPDATE clients SET status = 'offline' WHERE gateway_id = $1 AND status = 'online'`, [this.id])
-      .catch(() => undefined);
+    const connections = [...this.connections.values()];
+    for (const connection of connections) this.close(connection, 'shutdown');
+    await this.presence.close(connections);
   }
 
   /** Closes those of these connections whose key has ended. */
-  private async closeRevoked(connections: [string, Connection][]): Promise<void> {
+  private async closeRevoked(connections: readonly Connection[]): Promise<void> {
     if (connections.length === 0) return;
-    const ended = new Set(await this.keys.ended(connections.map(([, { keyId }]) => keyId)));
-    for (const [clientId, connection] of connections) if (ended.has(connection.keyId)) this.close(clientId, connection, 'revoked');
+    const ended = new Set(await this.keys.ended(connections.map(({ keyId }) => keyId)));
+    for (const connection of connections) if (ended.has(connection.keyId)) this.close(connection, 'revoked');
   }
 
-  private close(clientId: string, connection: Connection, reason: ByeFrame['reason']): void {
+  private close(connection: Connection, reason: ByeFrame['reason']): void {
     connection.sink.send('bye', { reason } satisfies ByeFrame);
     connection.sink.end();
-    if (this.connections.get(clientId) === connection) this.connections.delete(clientId);
+    if (this.connections.get(connection.clientId) === connection) this.connections.delete(connection.clientId);
   }
 
-  private async detach(clientId: string, connection: Connection): Promise<void> {
-    if (this.connections.get(clientId) === connection) this.connections.delete(clientId);
-    try {
-      const [rows] = await this.database.query<[unknown[], number]>(
-        `UPDATE clients SET status = 'offline', last_seen_at = now() WHERE id = $1 AND connection_id = $2 RETURNING id`,
-        [clientId, connection.id],
-      );
-      if (rows.length === 0) return;
-      this.tellPresence([clientId], 'offline');
-      this.bus.publish('client', { id: clientId });
-    } catch (error) {
-      this.log.warn(`presence of ${clientId}: ${(error as Error).message}`);
-    }
-  }
-
-  /** Also mends what an outage left behind: a row that says something else than the connections here, a revocation that was not heard of. */
+  /** Also finds a revocation that was not heard of. */
   private async beat(): Promise<void> {
-    await this.database.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.id]);
-    await this.database.query(
-      `UPDATE clients SET status = 'offline' WHERE gateway_id = $1 AND status = 'online' AND NOT id = ANY($2)`,
-      [this.id, this.clientIds],
-    );
-    await this.closeRevoked([...this.connections]);
-    const mine = [...this.connections];
-    await this.database.query(
-      `UPDATE clients c SET status = 'online' FROM unnest($1::uuid[], $2::uuid[]) AS m (id, connection_id)
-       WHERE c.id = m.id AND c.connection_id = m.connection_id AND c.status = 'offline'`,
-      [mine.map(([id]) => id), mine.map(([, connection]) => connection.id)],
-    );
-    this.tellPresence(this.clientIds, 'online');
+    await this.closeRevoked(await this.presence.beat([...this.connections.values()]));
   }
+}
 
-  /** `control_system:client:<id>:status`, for people who look into Redis; the truth is in PostgreSQL. */
-  private tellPresence(clientIds: string[], status: 'online' | 'offline'): void {
-    const pipeline = this.redis.pipeline();
-    for (const id of clientIds) pipeline.set(`${KEY_PREFIX}client:${id}:status`, status, 'EX', PRESENCE_SECONDS);
-    pipeline.exec().catch(() => undefined);
-  }
+/** Most connections have nothing outstanding, and share this. */
+function attempts(frames: readonly { id: string; attempt: number }[]): ReadonlyMap<string, number> {
+  return frames.length === 0 ? NOTHING : new Map(frames.map(({ id, attempt }) => [id, attempt]));
 }

@@ -3,6 +3,7 @@ import { InjectQueue, Process, Processor } from '@nestjs/bull';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import type { Job, Queue } from 'bull';
 import { GatewayService } from '../clients/gateway.service';
+import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
 import { type Claimed, CommandStore } from './command-store';
@@ -15,6 +16,8 @@ const CLIENTS_AT_ONCE = 200;
 /** Puts clients with due work on the queue `dispatch`, claims for them, and tells the gateways. Safe to repeat at every step. */
 @Injectable()
 export class Dispatcher {
+  private readonly looks = new GroupCommit<readonly string[], void>((groups) => this.look(groups));
+
   constructor(
     private readonly store: CommandStore,
     private readonly hot: HotDatabase,
@@ -24,11 +27,7 @@ export class Dispatcher {
 
   /** To be called after the commit that made work or a slot. Never waits for a Redis that is away: then the claim is done here. */
   async wake(clientIds: readonly string[]): Promise<void> {
-    if (clientIds.length === 0) return;
-    const starving = await this.store.starving(clientIds, this.hot);
-    if (starving.length === 0) return;
-    const queued = this.queue.client.status === 'ready' && (await Promise.race([this.enqueue(starving), after(QUEUE_PATIENCE_MS)]));
-    if (!queued) await this.dispatch(starving);
+    if (clientIds.length > 0) await this.looks.add(clientIds);
   }
 
   async dispatch(clientIds: string[]): Promise<void> {
@@ -45,6 +44,17 @@ export class Dispatcher {
   /** Tells the gateways, after the commit, that these wait for their streams. */
   announce(claimed: readonly Claimed[]): void {
     if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
+  }
+
+  private async look(groups: (readonly string[])[]): Promise<void[]> {
+    const starving = await this.store.starving([...new Set(groups.flat())], this.hot);
+    if (starving.length > 0) void this.hand(starving).catch(() => undefined /* the sweeper finds them */);
+    return groups.map(() => undefined);
+  }
+
+  private async hand(clientIds: string[]): Promise<void> {
+    const queued = this.queue.client.status === 'ready' && (await Promise.race([this.enqueue(clientIds), after(QUEUE_PATIENCE_MS)]));
+    if (!queued) await this.dispatch(clientIds);
   }
 
   private enqueue(clientIds: string[]): Promise<boolean> {
@@ -69,6 +79,15 @@ export class DispatchProcessor {
 
 const CATCH_UP_MS = 2_000;
 
+interface Outstanding extends CommandFrame {
+  clientId: string;
+  /** It runs, and is to be cancelled. */
+  running: boolean;
+}
+
+const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, c.id, c.action, c.payload, c.priority, c.attempt, c.timeout_ms AS "timeoutMs"`;
+const IS_OUTSTANDING = `c.status IN ('dispatched', 'running') AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
+
 /** Brings what is dispatched in PostgreSQL, and what is to be cancelled, to the streams of this process: on news, on a new stream, and every so often. */
 @Injectable()
 export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -76,6 +95,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly due = new Set<string>();
   private delivery?: Promise<void>;
   private timer?: NodeJS.Timeout;
+  private lookAtAll = false;
 
   constructor(
     private readonly hot: HotDatabase,
@@ -87,10 +107,13 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
   onApplicationBootstrap(): void {
     this.bus.on('outstanding', ({ clientIds }) => void this.deliver(clientIds));
     this.bus.on('connected', ({ clientId }) => {
-      if (!this.gateway.clientIds.includes(clientId)) return;
+      if (!this.gateway.holds(clientId)) return;
       void this.deliver([clientId]).then(() => this.dispatcher.wake([clientId]).catch((error: Error) => this.log.warn(error.message)));
     });
-    this.timer = setInterval(() => void this.deliver(this.gateway.clientIds), CATCH_UP_MS);
+    this.timer = setInterval(() => {
+      this.lookAtAll = true;
+      void this.deliver([]);
+    }, CATCH_UP_MS);
   }
 
   onApplicationShutdown(): void {
@@ -99,33 +122,42 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** One look at PostgreSQL at a time, so that an older look never overtakes a newer one; what comes meanwhile waits. */
   private async deliver(clientIds: string[]): Promise<void> {
-    for (const id of clientIds) this.due.add(id);
+    for (const id of clientIds) if (this.gateway.holds(id)) this.due.add(id);
     this.delivery ??= this.deliverDue().finally(() => (this.delivery = undefined));
     await this.delivery;
   }
 
   private async deliverDue(): Promise<void> {
-    while (this.due.size > 0) {
-      const held = new Set(this.gateway.clientIds);
-      const here = [...this.due].filter((id) => held.has(id));
+    while (this.due.size > 0 || this.lookAtAll) {
+      const everybody = this.lookAtAll;
+      const clientIds = everybody ? this.gateway.occupied : [...this.due];
+      this.lookAtAll = false;
       this.due.clear();
-      if (here.length === 0) continue;
       try {
-        const rows = await this.hot.query<(CommandFrame & { clientId: string; running: boolean })[]>(
-          `SELECT client_id AS "clientId", status = 'running' AS running, id, action, payload, priority, attempt, timeout_ms AS "timeoutMs"
-           FROM commands WHERE client_id = ANY($1) AND status IN ('dispatched', 'running') AND (status = 'dispatched' OR cancel_requested_at IS NOT NULL)
-           ORDER BY priority DESC, id`,
-          [here],
-        );
-        const byClient = new Map(here.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
+        const rows = everybody ? await this.lookForAll() : await this.lookFor(clientIds);
+        const byClient = new Map(clientIds.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
         for (const { clientId, running, ...frame } of rows) {
-          if (running) byClient.get(clientId)?.cancels.push({ id: frame.id, attempt: frame.attempt, reason: 'cancelled' });
-          else byClient.get(clientId)?.frames.push(frame);
+          const parcel = byClient.get(clientId) ?? { frames: [], cancels: [] };
+          byClient.set(clientId, parcel);
+          if (running) parcel.cancels.push({ id: frame.id, attempt: frame.attempt, reason: 'cancelled' });
+          else parcel.frames.push(frame);
         }
         for (const [clientId, { frames, cancels }] of byClient) this.gateway.deliver(clientId, frames, cancels);
       } catch (error) {
         this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
       }
     }
+  }
+
+  private lookFor(clientIds: string[]): Promise<Outstanding[]> {
+    return this.hot.query(`SELECT ${OUTSTANDING} FROM commands c WHERE c.client_id = ANY($1) AND ${IS_OUTSTANDING} ORDER BY c.priority DESC, c.id`, [clientIds]);
+  }
+
+  /** Among what is in flight, and not client by client: most of them have nothing. */
+  private lookForAll(): Promise<Outstanding[]> {
+    return this.hot.query(
+      `SELECT ${OUTSTANDING} FROM commands c JOIN clients ON clients.id = c.client_id WHERE clients.gateway_id = $1 AND ${IS_OUTSTANDING} ORDER BY c.priority DESC, c.id`,
+      [this.gateway.id],
+    );
   }
 }

@@ -1,0 +1,150 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { v7 as uuid } from 'uuid';
+import { GroupCommit } from '../core/database/group-commit';
+import { HotDatabase } from '../core/database/hot-database';
+import { Bus } from '../core/events/bus.service';
+import { RedisClient } from '../core/queue/queue.module';
+import { KEY_PREFIX } from '../core/queue/redis';
+
+/** A gateway silent for this long is dead, and its clients are offline. */
+const DEAD_AFTER_SECONDS = 15;
+/** In Redis, where it is told anew three times as often. */
+const TOLD_SECONDS = 60;
+/** Connections that one round compares with PostgreSQL. */
+const COMPARED_AT_ONCE = 1_000;
+
+/** Which connection of this process holds which client. */
+export interface Link {
+  clientId: string;
+  connectionId: string;
+}
+
+/** Writes down which clients are connected to this process: in PostgreSQL, which decides, and in Redis, for people who look there. */
+@Injectable()
+export class Presence {
+  readonly gatewayId = uuid();
+  private readonly log = new Logger('Presence');
+  private readonly arrivals = new GroupCommit<Link, void>((links) => this.writeArrivals(links));
+  private readonly departures = new GroupCommit<Link, void>((links) => this.writeDepartures(links));
+  private readonly untold = new Map<string, 'online' | 'offline'>();
+  private rounds = 0;
+  private toldAllAt = -Infinity;
+
+  constructor(
+    private readonly hot: HotDatabase,
+    private readonly bus: Bus,
+    private readonly redis: RedisClient,
+  ) {}
+
+  /** From its commit on the client is online by this connection, whatever connections it had. */
+  arrive(link: Link): Promise<void> {
+    return this.arrivals.add(link);
+  }
+
+  /** The client is offline unless it has a newer connection. */
+  leave(link: Link): void {
+    this.departures.add(link).catch((error: Error) => this.log.warn(`presence of ${link.clientId}: ${error.message}`));
+  }
+
+  /**
+   * Says that this process lives, and mends, for some of its connections in turn, what an outage left behind: a row that says something
+   * else than they do. Answers those that it looked at.
+   */
+  async beat<T extends Link>(links: readonly T[]): Promise<T[]> {
+    await this.hot.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.gatewayId]);
+    const slices = Math.max(1, Math.ceil(links.length / COMPARED_AT_ONCE));
+    const slice = this.rounds++ % slices;
+    const compared = links.filter(({ clientId }) => sliceOf(clientId, slices) === slice);
+    await this.hot.query(
+      `WITH mine AS (SELECT * FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid)),
+       gone AS (
+         UPDATE clients c SET status = 'offline' WHERE gateway_id = $1 AND status = 'online' AND get_byte(uuid_send(id), 15) % $3 = $4
+           AND NOT EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id)
+       )
+       UPDATE clients c SET status = 'online' FROM mine WHERE c.id = mine."clientId" AND c.connection_id = mine."connectionId" AND c.status = 'offline'`,
+      [this.gatewayId, JSON.stringify(compared.map(({ clientId, connectionId }) => ({ clientId, connectionId }))), slices, slice],
+    );
+    await this.tellAll(links);
+    return compared;
+  }
+
+  /** Everybody whom this process holds is offline: it stops. */
+  async close(links: readonly Link[]): Promise<void> {
+    for (const { clientId } of links) this.tell(clientId, 'offline');
+    await this.hot
+      .query(
+        `WITH gone AS (DELETE FROM gateways WHERE id = $1) UPDATE clients SET status = 'offline' WHERE gateway_id = $1 AND status = 'online'`,
+        [this.gatewayId],
+      )
+      .catch(() => undefined);
+  }
+
+  /** Marks the clients of dead gateways offline; any number of processes may do it. */
+  async buryDead(): Promise<void> {
+    await this.hot.query(
+      `WITH dead AS (DELETE FROM gateways WHERE seen_at < now() - make_interval(secs => $1) RETURNING id)
+       UPDATE clients SET status = 'offline' WHERE status = 'online' AND gateway_id IN (SELECT id FROM dead)`,
+      [DEAD_AFTER_SECONDS],
+    );
+  }
+
+  private async writeArrivals(links: Link[]): Promise<void[]> {
+    await this.hot.query(
+      `UPDATE clients c SET status = 'online', gateway_id = $1, connection_id = n."connectionId", last_seen_at = now()
+       FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid) WHERE c.id = n."clientId"`,
+      [this.gatewayId, newest(links)],
+    );
+    for (const { clientId, connectionId } of links) {
+      this.tell(clientId, 'online');
+      this.bus.publish('connected', { clientId, connectionId });
+      this.bus.publish('client', { id: clientId });
+    }
+    return links.map(() => undefined);
+  }
+
+  private async writeDepartures(links: Link[]): Promise<void[]> {
+    const gone = await this.hot.query<{ id: string }[]>(
+      `WITH gone AS (
+         UPDATE clients c SET status = 'offline', last_seen_at = now()
+         FROM jsonb_to_recordset($1) AS n ("clientId" uuid, "connectionId" uuid) WHERE c.id = n."clientId" AND c.connection_id = n."connectionId"
+         RETURNING c.id
+       ) SELECT id FROM gone`,
+      [newest(links)],
+    );
+    for (const { id } of gone) {
+      this.tell(id, 'offline');
+      this.bus.publish('client', { id });
+    }
+    return links.map(() => undefined);
+  }
+
+  /** All of them anew every so often, and at once when Redis has forgotten them. */
+  private async tellAll(links: readonly Link[]): Promise<void> {
+    const key = `${KEY_PREFIX}gateway:${this.gatewayId}`;
+    const known = await this.redis.set(key, 'alive', 'EX', TOLD_SECONDS, 'GET').catch(() => undefined);
+    if (known === undefined || (known !== null && performance.now() - this.toldAllAt < (TOLD_SECONDS / 3) * 1000)) return;
+    this.toldAllAt = performance.now();
+    for (const { clientId } of links) this.tell(clientId, 'online');
+  }
+
+  /** `control_system:client:<id>:status`; the truth is in PostgreSQL. */
+  private tell(clientId: string, status: 'online' | 'offline'): void {
+    this.untold.set(clientId, status);
+    if (this.untold.size > 1) return;
+    setImmediate(() => {
+      const pipeline = this.redis.pipeline();
+      for (const [id, word] of this.untold) pipeline.set(`${KEY_PREFIX}client:${id}:status`, word, 'EX', TOLD_SECONDS);
+      this.untold.clear();
+      pipeline.exec().catch(() => undefined);
+    });
+  }
+}
+
+/** As PostgreSQL does it above: by the last byte of the id. */
+const sliceOf = (clientId: string, slices: number): number => parseInt(clientId.slice(-2), 16) % slices;
+
+/** JSON of the last link of each client, in the order of their ids, so that two groups never wait for each other. */
+function newest(links: readonly Link[]): string {
+  const last = [...new Map(links.map((link) => [link.clientId, link])).values()];
+  return JSON.stringify(last.sort((a, b) => (a.clientId < b.clientId ? -1 : 1)).map(({ clientId, connectionId }) => ({ clientId, connectionId })));
+}
