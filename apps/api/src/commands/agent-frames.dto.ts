@@ -1,6 +1,15 @@
 import { AGENT_EVENTS, type AgentEvent, type AgentFrame } from '@gwanje/contracts';
 import { IsIn, IsInt, IsObject, Max, Min } from 'class-validator';
+import { AcceptedBy } from '../core/http/validation';
 
+@AcceptedBy({
+  required: ['event', 'ref', 'data'],
+  properties: {
+    event: { enum: AGENT_EVENTS },
+    ref: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    data: { type: 'object' },
+  },
+})
 export class AgentFrameDto implements AgentFrame {
   @IsIn(AGENT_EVENTS)
   event: AgentEvent;

@@ -72,8 +72,6 @@ export class Intake {
 
   private async store(group: Submission[]): Promise<Receipt[]> {
     const { receipts, claimed } = await this.hot.transaction(async (transaction) => {
-      const changed = await this.people.changed(group.map(({ by }) => by), transaction);
-      if (changed.size > 0) throw new StaleCaller();
       const earlier = new Map<Submission, string>();
       for (const submission of group) {
         const known = await this.claimKey(submission.idempotency, submission.command.id, submission.by, transaction);
@@ -81,11 +79,13 @@ export class Intake {
       }
       const fresh = group.filter((submission) => !earlier.has(submission));
       const clientIds = [...new Set(fresh.map(({ command }) => command.clientId))];
-      const [stored, , held] = await Promise.all([
+      const [changed, stored, held] = await Promise.all([
+        this.people.changed(group.map(({ by }) => by), transaction),
         this.commands.insertAll(fresh.map(({ command }) => command), transaction),
-        this.audit.recordAll(fresh.map(entryOf), transaction),
         this.commands.holdOnline(clientIds, transaction),
+        this.audit.recordAll(fresh.map(entryOf), transaction),
       ]);
+      if (changed.size > 0) throw new StaleCaller();
       const receipts = group.map((submission): Receipt => {
         const known = earlier.get(submission);
         if (known) return { earlier: known };
