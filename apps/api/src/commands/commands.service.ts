@@ -45,7 +45,7 @@ export class CommandsService {
 
   private async submitAs(by: Person, input: CreateCommandDto, idempotencyKey?: string): Promise<Receipt> {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
-      throw error instanceof NotFound ? new UnknownReference('commands.create', 'clientId', { type: 'client', id: input.clientId }) : error;
+      throw error instanceof NotFound ? new UnknownReference('commands.create', 'client', [{ path: 'clientId', id: input.clientId }]) : error;
     });
     const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
     await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
