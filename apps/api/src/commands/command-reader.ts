@@ -41,8 +41,11 @@ export class CommandReader {
 
   /** Throws Hidden or Forbidden unless `who` may do this to the command. */
   async requireMay(who: Person, permission: Permission, id: string): Promise<void> {
-    const { action, clientId, payload } = await this.get(id, who, permission);
-    await this.rbac.requireMay(who, permission, action, [clientId], payload);
+    const { action, clientId } = await this.get(id, who, permission);
+    // What people are shown has `[redacted]` for a secret parameter: limits hold for the value that the agent gets.
+    const [command] = await this.database.query<{ payload: Record<string, unknown> }[]>('SELECT payload FROM commands WHERE id = $1', [id]);
+    if (!command) throw new NotFound('command');
+    await this.rbac.requireMay(who, permission, action, [clientId], command.payload);
   }
 
   private async read(id: string): Promise<CommandView> {
