@@ -195,8 +195,10 @@ export class ClientsService {
   private async changeGroups(id: string, groups: string[], by: Person, transaction: EntityManager): Promise<string[]> {
     const [current] = await transaction.query<{ groups: string[] }[]>('SELECT groups FROM clients WHERE id = $1 FOR UPDATE', [id]);
     const before = current?.groups ?? [];
-    await this.rbac.requireMayJoin(by, { id, groups: before }, groups.filter((group) => !before.includes(group)), transaction);
-    await this.rbac.doubtGrantsOf(before.filter((group) => !groups.includes(group)), transaction);
+    const joins = groups.filter((group) => !before.includes(group));
+    const leaves = before.filter((group) => !groups.includes(group));
+    await this.rbac.requireMayMove(by, { id, groups: before }, { joins, leaves }, transaction);
+    await this.rbac.doubtGrantsOf(leaves, transaction);
     return groups;
   }
 
