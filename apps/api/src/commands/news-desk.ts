@@ -5,7 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Bus } from '../core/events/bus.service';
-import type { EventStream } from '../core/http/sse';
+import type { EventSink } from '../core/http/event-sink';
 import { RbacService } from '../rbac/rbac.service';
 
 export const NEWS_TOPICS = ['commands', 'clients'] as const;
@@ -30,7 +30,7 @@ export interface CommandNews {
 interface Watcher {
   person: Person;
   topics: ReadonlySet<NewsTopic>;
-  stream: EventStream;
+  stream: EventSink;
 }
 
 /** Ids that changed, with the revision if it is known, by topic. */
@@ -82,7 +82,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** The watcher hears live news before it is told what it missed: between the two there is no gap. */
-  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventStream): Promise<void> {
+  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventSink): Promise<void> {
     const watcher = { person, topics: new Set(topics), stream };
     const horizon = await this.horizon();
     this.point ??= horizon;

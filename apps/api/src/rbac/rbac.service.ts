@@ -51,13 +51,17 @@ export class RbacService {
     );
   }
 
-  /** The clients within reach, when they are so few that asking each for its newest is the quickest; else null. */
-  async fewClients(who: Holder, permission: Permission, atMost: number): Promise<string[] | null> {
-    if (who.everywhere.includes(permission)) return null;
-    const rows = await this.database.query<{ client_id: string }[]>('SELECT DISTINCT client_id FROM client_reach WHERE user_id = $1 LIMIT $2', [
-      this.key(who, permission), atMost + 1,
-    ]);
-    return rows.length > atMost ? null : rows.map((row) => row.client_id);
+  /** The clients that `who` reaches with `permission` by grants, with the actions, as a subquery of `client_id` and `actions`. */
+  reachOf(conditions: Conditions, who: Holder, permission: Permission): string {
+    return conditions.bind(
+      `SELECT reach.client_id, array_agg(DISTINCT action) AS actions FROM client_reach reach, unnest(reach.actions) action
+       WHERE reach.user_id = ? GROUP BY reach.client_id`,
+      this.key(who, permission),
+    );
+  }
+
+  isEverywhere(who: Holder, permission: Permission): boolean {
+    return who.everywhere.includes(permission);
   }
 
   /** Throws Forbidden unless `who` has the permission somewhere. */
