@@ -69,7 +69,7 @@ const INTRODUCTION = `# How PostgreSQL answers the hot queries
 clients whose commands are the oldest of all, \`seldom\` every client for one action whose commands are as old. Where an answer takes
 several queries, the numbers are of all of them together. \`tools/plans/plans.spec.ts\` holds the rows read to bounds on a smaller set.
 
-- A list of commands looks through the newest 2,000 of what is asked for (of one status, then 50,000). When they do not fill the page,
+- A list of commands looks through the newest 2,000 of what is asked for (of one status then 50,000, for whoever reaches many clients). When they do not fill the page,
   each client within reach is asked for its newest, and of the clients whose newest are the newest, as many as a page has rows, a page
   each is read. So the cost grows with the clients in reach, and not with the history.
 - A list of clients, a batch and news read each client, each command of the batch and each that changed once at most, and beside them

@@ -60,6 +60,13 @@ export class RbacService {
     );
   }
 
+  /** Whether it is no more than `atMost` clients. */
+  async reachesFew(who: Holder, permission: Permission, atMost: number): Promise<boolean> {
+    const text = 'SELECT DISTINCT client_id FROM client_reach WHERE user_id = $1 LIMIT $2';
+    const rows = await this.database.query<unknown[]>(text, [this.key(who, permission), atMost + 1]);
+    return !this.isEverywhere(who, permission) && rows.length <= atMost;
+  }
+
   isEverywhere(who: Holder, permission: Permission): boolean {
     return who.everywhere.includes(permission);
   }
