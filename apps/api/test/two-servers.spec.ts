@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { ADMIN, createDatabase, dropDatabase, eventually, redisOfThisWorker } from './support/environment';
+import { ADMIN, createDatabase, dropDatabase, eventually, query as sql, redisOfThisWorker } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { FakeAgent } from './support/fake-agent';
 import { ServerProcess } from './support/server-process';
@@ -98,6 +98,15 @@ describe('two servers side by side', () => {
     await eventually(() => expect(third.of<Made>('command').map((command) => command.id)).toEqual([id]));
     expect([first.of('command'), third.of('bye')]).toEqual([[], []]);
     expect((await call(b, admin, 'get', '/api/clients/twice')).body).toMatchObject({ status: 'online' });
+  });
+
+  it('find out in PostgreSQL what no news came of', async () => {
+    const machine = await client('unheard');
+    const [older, revoked] = [await stream(a, machine), await stream(b, await client('unheard-revoked'))];
+    await sql(databaseUrl, `UPDATE clients SET connection_id = gen_random_uuid() WHERE name = 'unheard'`);
+    await sql(databaseUrl, `DELETE FROM client_keys WHERE client_id = (SELECT id FROM clients WHERE name = 'unheard-revoked')`);
+    await eventually(() => expect([older.of('bye'), older.closed]).toEqual([[{ reason: 'replaced' }], true]));
+    await eventually(() => expect([revoked.of('bye'), revoked.closed]).toEqual([[{ reason: 'revoked' }], true]));
   });
 
   it('end what somebody disabled at one has open at the other', async () => {

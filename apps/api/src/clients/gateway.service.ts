@@ -18,6 +18,8 @@ interface Connection {
   id: string;
   keyId: string;
   sink: EventSink;
+  /** PostgreSQL knows of it: from then on, another connection there is a newer one. */
+  known: boolean;
   /** Attempts written on this connection; a repeated wake-up does not write them again. */
   sent: Map<string, number>;
   /** The same for cancels. */
@@ -66,7 +68,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
 
   /** Takes a new connection; the newest of a client wins, and the older is told. */
   async attach(clientId: string, keyId: string, sink: EventSink): Promise<void> {
-    const connection: Connection = { id: uuid(), keyId, sink, sent: new Map(), cancelled: new Map() };
+    const connection: Connection = { id: uuid(), keyId, sink, known: false, sent: new Map(), cancelled: new Map() };
     if (this.stopping) return this.close(clientId, connection, 'shutdown');
     const older = this.connections.get(clientId);
     if (older) this.close(clientId, older, 'replaced');
@@ -83,6 +85,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
       sink.end();
       throw error;
     }
+    connection.known = true;
     this.tellPresence([clientId], 'online');
     this.bus.publish('connected', { clientId, connectionId: connection.id });
     this.bus.publish('client', { id: clientId });
@@ -132,6 +135,18 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     for (const [clientId, connection] of connections) if (ended.has(connection.keyId)) this.close(clientId, connection, 'revoked');
   }
 
+  /** Closes those whose client has a newer connection in another process, of which no news came. */
+  private async closeReplaced(): Promise<void> {
+    const known = [...this.connections].filter(([, connection]) => connection.known);
+    if (known.length === 0) return;
+    const rows = await this.database.query<{ id: string }[]>(
+      `SELECT c.id FROM clients c JOIN unnest($1::uuid[], $2::uuid[]) AS m (id, connection_id) ON c.id = m.id WHERE c.connection_id <> m.connection_id`,
+      [known.map(([id]) => id), known.map(([, connection]) => connection.id)],
+    );
+    const replaced = new Set(rows.map(({ id }) => id));
+    for (const [clientId, connection] of known) if (replaced.has(clientId)) this.close(clientId, connection, 'replaced');
+  }
+
   private close(clientId: string, connection: Connection, reason: ByeFrame['reason']): void {
     connection.sink.send('bye', { reason } satisfies ByeFrame);
     connection.sink.end();
@@ -153,7 +168,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     }
   }
 
-  /** Also mends what an outage left behind: a row that says something else than the connections here, a revocation that was not heard of. */
+  /** Also mends what an outage left behind: a row that says something else than the connections here, a revocation or a newer connection that was not heard of. */
   private async beat(): Promise<void> {
     await this.database.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.id]);
     await this.database.query(
@@ -161,6 +176,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
       [this.id, this.clientIds],
     );
     await this.closeRevoked([...this.connections]);
+    await this.closeReplaced();
     const mine = [...this.connections];
     await this.database.query(
       `UPDATE clients c SET status = 'online' FROM unnest($1::uuid[], $2::uuid[]) AS m (id, connection_id)

@@ -135,7 +135,7 @@ export async function eventually(check: () => Promise<void> | void, withinMs = 1
   }
 }
 
-async function query<T>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
+export async function query<T>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
