@@ -93,7 +93,14 @@ describe('whoever changes somebody', () => {
       ['put', '/api/clients/till-1/permissions', { items: [] }],
     ]);
     await as('admin', 'put', '/api/groups/cellar/permissions', { items: [{ role: 'branch', actions: ['shell'] }] }).expect(200);
-    await expectRefused('clerk', [['patch', '/api/clients/till-1', { groups: ['shop'] }]]);
+    await expectRefused('clerk', [
+      ['patch', '/api/clients/till-1', { groups: ['shop'] }],
+      // And gives nobody what they lack, by a new machine.
+      ['post', '/api/clients', { name: 'new', groups: ['cellar'] }],
+      ['post', '/api/enrolment-tokens', { groups: ['shop', 'cellar'] }],
+    ]);
+    await as('clerk', 'post', '/api/clients', { name: 'new', groups: ['shop'] }).expect(201);
+    await as('clerk', 'post', '/api/enrolment-tokens', { groups: ['shop'] }).expect(201);
     await as('admin', 'put', '/api/groups/cellar/permissions', { items: [] }).expect(200);
   });
 

@@ -51,7 +51,10 @@ export class ClientsService {
 
   async create(input: CreateClientDto, by: Person): Promise<ClientView & { clientKey: string }> {
     this.requireEverywhere(by);
-    const { id, clientKey } = await this.database.transaction((transaction) => this.insert(input, by, 'clients.create', transaction));
+    const { id, clientKey } = await this.database.transaction(async (transaction) => {
+      await this.requireMayAddTo(input.groups ?? [], by, transaction);
+      return this.insert(input, by, 'clients.create', transaction);
+    });
     return { ...(await this.view(id)), clientKey };
   }
 
@@ -183,6 +186,11 @@ export class ClientsService {
   /** New machines belong to nobody's grant yet: only who manages all may add one. */
   requireEverywhere(by: Person): void {
     if (!by.everywhere.includes('clients.manage')) throw new Forbidden('You need the permission clients.manage on all clients');
+  }
+
+  /** The grants of these groups will hold for a new machine: whoever puts it there must hold what they give to others. */
+  async requireMayAddTo(groups: string[], by: Person, transaction: EntityManager): Promise<void> {
+    if (groups.length > 0) await this.rbac.requireMayMove(by, { id: uuid(), groups: [] }, { joins: groups, leaves: [] }, transaction);
   }
 
   /** For whoever just changed it, even if that took it out of their own reach. */

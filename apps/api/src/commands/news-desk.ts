@@ -190,12 +190,14 @@ function resync(watchers: Watcher[]): void {
   for (const { stream } of watchers) stream.send('resync', {});
 }
 
-/** Groups those who see the same: everything, or what one person's grants show. */
+/** Groups those who see the same: everything, or what one person's grants show. Whose session or token may not read it is in no group. */
 function alike(watchers: Watcher[], topic: NewsTopic): Watcher[][] {
   const groups = new Map<string, Watcher[]>();
   for (const watcher of watchers) {
-    const { id, everywhere } = watcher.person;
-    const key = everywhere.includes(topic === 'commands' ? 'commands.read' : 'clients.read') ? 'everywhere' : id;
+    const { id, permissions, everywhere } = watcher.person;
+    const permission = topic === 'commands' ? 'commands.read' : 'clients.read';
+    if (!permissions.includes(permission)) continue;
+    const key = everywhere.includes(permission) ? 'everywhere' : id;
     groups.set(key, [...(groups.get(key) ?? []), watcher]);
   }
   return [...groups.values()];
