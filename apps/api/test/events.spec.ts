@@ -104,6 +104,24 @@ describe('the stream of a console', () => {
     for (const id of hidden) expect(statuses(reader, id)).toEqual([]);
   });
 
+  it('shows a script of somebody what the script may read, and not what its owner may', async () => {
+    const client = await env.client('scripted');
+    const yoon = await person('yoon', ['operator']);
+    const items = [{ user: 'yoon@example.com', actions: ['noop'] }];
+    await request(env.url).put('/api/clients/scripted/permissions').set('Authorization', `Bearer ${env.token}`).send({ items }).expect(200);
+    const made = await request(env.url).post('/api/auth/tokens').set('Authorization', `Bearer ${yoon.token}`).send({ name: 'x', permissions: ['clients.read'] }).expect(201);
+    const { token } = made.body as { token: string };
+    const [before, session, after] = [await open(token), await open(yoon.token), await open(token)];
+    await eventually(() => expect([before, session, after].map((reader) => reader.of('point').length > 0)).toEqual([true, true, true]));
+    const id = await env.command(client.id);
+    await request(env.url).patch('/api/clients/scripted').set('Authorization', `Bearer ${env.token}`).send({ labels: { a: 'b' } }).expect(200);
+    await eventually(() => expect([before, session, after].map((reader) => reader.of<News>('client').some((news) => news.id === client.id))).toEqual([true, true, true]));
+    await eventually(() => expect(statuses(session, id)).not.toEqual([]));
+    const points = before.of('point').length;
+    await eventually(() => expect(before.of('point').length).toBeGreaterThan(points + 1));
+    expect([before, after].map((reader) => statuses(reader, id))).toEqual([[], []]);
+  });
+
   it.each([
     ['a role is taken', (id: string) => request(env.url).put(`/api/users/${id}/roles`).send({ roles: ['viewer'] })],
     ['the password is changed', (id: string) => request(env.url).patch(`/api/users/${id}`).send({ password: `${PASSWORD}!` })],

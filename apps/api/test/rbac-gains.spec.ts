@@ -98,7 +98,7 @@ describe('random changes of rights', () => {
     grants: fc.tuple(...CLIENTS.map(() => grants)),
   });
 
-  it('never let anybody gain what the one who made the change lacked', async () => {
+  it('never let anybody gain or lose what the one who made the change lacked', async () => {
     const admin = (method: Act['method'], path: string, body: object): request.Test =>
       request(env.url)[method](path).set('Authorization', `Bearer ${env.token}`).send(body).expect(200);
     const seen = { done: 0, refused: 0 };
@@ -122,7 +122,9 @@ describe('random changes of rights', () => {
           const after = await deeds();
           const giver = before.get(`${USERS[n]}@example.com`);
           for (const [email, now] of after) {
-            expect([...now].filter((deed) => !before.get(email)?.has(deed) && !giver?.has(deed)).map((deed) => `${email} gained ${deed}`)).toEqual([]);
+            const was = before.get(email);
+            expect([...now].filter((deed) => !was?.has(deed) && !giver?.has(deed)).map((deed) => `${email} gained ${deed}`)).toEqual([]);
+            expect([...(was ?? [])].filter((deed) => !now.has(deed) && !giver?.has(deed)).map((deed) => `${email} lost ${deed}`)).toEqual([]);
           }
           before = after;
         }

@@ -62,6 +62,23 @@ describe('what is recorded of changes and refusals', () => {
     for (const route of ['PUT /api/users/:id/roles', 'DELETE /api/roles/:id', 'POST /api/auth/login']) expect(refused).toContain(route);
   });
 
+  it('tells of a batch for machines that are hidden from its maker, however many, as of a single command', async () => {
+    const [mine, ...hidden] = await Promise.all(['mine', 'theirs-1', 'theirs-2'].map((name) => env.client(name)));
+    const lee = await user('batcher', { roles: ['operator'], scope: 'granted' });
+    await as(env.token, 'put', '/api/clients/mine/permissions', { items: [{ user: 'batcher@example.com', actions: ['noop'] }] }).expect(200);
+    const batch = (clientIds: string[]): request.Test => as(lee.token, 'post', '/api/commands/batch', { targets: { clientIds }, action: 'noop' });
+    const ids = hidden.map(({ id }) => id);
+    const { body } = await batch([mine?.id ?? '', ...ids, 'theirs-1', 'nothing']).expect(400);
+    expect((body as { errors: { path: string }[] }).errors.map(({ path }) => path)).toEqual([1, 2, 3, 4].map((n) => `targets.clientIds[${n}]`));
+    const rows = await env.sql<Row & { detail: object }>(`SELECT * FROM audit_log WHERE action = 'commands.create_batch'`);
+    expect(rows).toMatchObject([
+      { actor_id: lee.id, target_type: 'client', target_id: ids[0], outcome: 'refused', detail: { route: 'POST /api/commands/batch', unknown: 4, others: [ids[1]] } },
+    ]);
+    await batch(['theirs-2']).expect(400);
+    expect(await record('commands.create_batch')).toMatchObject([{}, { actor_id: lee.id, target_id: null, outcome: 'refused' }]);
+    await batch(['mine']).expect(201);
+  });
+
   it('records every artifact', async () => {
     const { id, clientKey } = await env.client('camera');
     const command = await env.command(id);

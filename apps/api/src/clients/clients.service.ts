@@ -6,7 +6,7 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Anonymous, Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
-import { Conflict, Forbidden, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
+import { Conflict, Forbidden, Hidden, InvalidInput, NotFound, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { RbacService } from '../rbac/rbac.service';
@@ -51,7 +51,10 @@ export class ClientsService {
 
   async create(input: CreateClientDto, by: Person): Promise<ClientView & { clientKey: string }> {
     this.requireEverywhere(by);
-    const { id, clientKey } = await this.database.transaction((transaction) => this.insert(input, by, 'clients.create', transaction));
+    const { id, clientKey } = await this.database.transaction(async (transaction) => {
+      await this.requireMayAddTo(input.groups ?? [], by, transaction);
+      return this.insert(input, by, 'clients.create', transaction);
+    });
     return { ...(await this.view(id)), clientKey };
   }
 
@@ -172,8 +175,8 @@ export class ClientsService {
     this.rbac.narrowToClients(seen, who, 'commands.create', 'id');
     const rows = await this.database.query<{ id: string; name: string }[]>(`SELECT id, name FROM clients WHERE ${seen.sql} ORDER BY id`, seen.values);
     const known = new Set(rows.flatMap(({ id, name }) => [id, name]));
-    const unknown = names.flatMap((name, index) => (known.has(name) ? [] : [{ path: `targets.clientIds[${index}]`, message: 'there is no such client' }]));
-    if (unknown.length > 0) throw new InvalidInput(unknown);
+    const unknown = names.flatMap((id, index) => (known.has(id) ? [] : [{ path: `targets.clientIds[${index}]`, id }]));
+    if (unknown.length > 0) throw new UnknownReference('commands.create_batch', 'client', unknown);
     const named = new Set(names);
     const meant = rows.filter(({ id, name }) => !named.has(id) && !named.has(name)).map(({ id }) => id);
     const allowed = new Set(await this.rbac.within(who, 'commands.create', action, meant));
@@ -183,6 +186,11 @@ export class ClientsService {
   /** New machines belong to nobody's grant yet: only who manages all may add one. */
   requireEverywhere(by: Person): void {
     if (!by.everywhere.includes('clients.manage')) throw new Forbidden('You need the permission clients.manage on all clients');
+  }
+
+  /** The grants of these groups will hold for a new machine: whoever puts it there must hold what they give to others. */
+  async requireMayAddTo(groups: string[], by: Person, transaction: EntityManager): Promise<void> {
+    if (groups.length > 0) await this.rbac.requireMayMove(by, { id: uuid(), groups: [] }, { joins: groups, leaves: [] }, transaction);
   }
 
   /** For whoever just changed it, even if that took it out of their own reach. */
@@ -195,8 +203,10 @@ export class ClientsService {
   private async changeGroups(id: string, groups: string[], by: Person, transaction: EntityManager): Promise<string[]> {
     const [current] = await transaction.query<{ groups: string[] }[]>('SELECT groups FROM clients WHERE id = $1 FOR UPDATE', [id]);
     const before = current?.groups ?? [];
-    await this.rbac.requireMayJoin(by, { id, groups: before }, groups.filter((group) => !before.includes(group)), transaction);
-    await this.rbac.doubtGrantsOf(before.filter((group) => !groups.includes(group)), transaction);
+    const joins = groups.filter((group) => !before.includes(group));
+    const leaves = before.filter((group) => !groups.includes(group));
+    await this.rbac.requireMayMove(by, { id, groups: before }, { joins, leaves }, transaction);
+    await this.rbac.doubtGrantsOf(leaves, transaction);
     return groups;
   }
 

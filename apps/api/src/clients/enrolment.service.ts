@@ -40,6 +40,7 @@ export class EnrolmentService {
     const token = `gwe_${randomBytes(24).toString('base64url')}`;
     const id = uuid();
     const [view] = await this.database.transaction(async (transaction) => {
+      await this.clients.requireMayAddTo(input.groups ?? [], by, transaction);
       const rows = await transaction.query<EnrolmentTokenView[]>(
         `INSERT INTO enrolment_tokens (id, token_hash, groups, uses_left, expires_at, created_by)
          VALUES ($1, $2, $3, $4, coalesce($5, now() + make_interval(days => ${DEFAULT_DAYS})), $6) RETURNING ${VIEW}`,

@@ -68,7 +68,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
 
   /** Takes a new connection; the newest of a client wins, and the older is told. */
   async attach(clientId: string, keyId: string, sink: EventSink): Promise<void> {
-    const connection: Connection = { clientId, connectionId: uuid(), keyId, sink, sent: NOTHING, cancelled: NOTHING };
+    const connection: Connection = { clientId, connectionId: uuid(), written: false, keyId, sink, sent: NOTHING, cancelled: NOTHING };
     if (this.stopping) return this.close(connection, 'shutdown');
     const older = this.connections.get(clientId);
     if (older) this.close(older, 'replaced');
@@ -130,9 +130,11 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     if (this.connections.get(connection.clientId) === connection) this.connections.delete(connection.clientId);
   }
 
-  /** Also finds a revocation that was not heard of. */
+  /** Also finds a revocation, or a newer connection elsewhere, that was not heard of. */
   private async beat(): Promise<void> {
-    await this.closeRevoked(await this.presence.beat([...this.connections.values()]));
+    const { compared, replaced } = await this.presence.beat([...this.connections.values()]);
+    for (const connection of replaced) this.close(connection, 'replaced');
+    await this.closeRevoked(compared);
   }
 }
 

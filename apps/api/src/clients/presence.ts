@@ -17,6 +17,8 @@ const COMPARED_AT_ONCE = 1_000;
 export interface Link {
   clientId: string;
   connectionId: string;
+  /** PostgreSQL knows of it: from then on, another connection there is a newer one. */
+  written: boolean;
 }
 
 /** Writes down which clients are connected to this process: in PostgreSQL, which decides, and in Redis, for people who look there. */
@@ -48,24 +50,27 @@ export class Presence {
 
   /**
    * Says that this process lives, and mends, for some of its connections in turn, what an outage left behind: a row that says something
-   * else than they do. Answers those that it looked at.
+   * else than they do. Answers those that it looked at, and of these the ones whose client has a newer connection elsewhere.
    */
-  async beat<T extends Link>(links: readonly T[]): Promise<T[]> {
+  async beat<T extends Link>(links: readonly T[]): Promise<{ compared: T[]; replaced: T[] }> {
     await this.hot.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.gatewayId]);
     const slices = Math.max(1, Math.ceil(links.length / COMPARED_AT_ONCE));
     const slice = this.rounds++ % slices;
     const compared = links.filter(({ clientId }) => sliceOf(clientId, slices) === slice);
-    await this.hot.query(
+    const newer = await this.hot.query<{ connectionId: string }[]>(
       `WITH mine AS (SELECT * FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid)),
        gone AS (
          UPDATE clients c SET status = 'offline' WHERE gateway_id = $1 AND status = 'online' AND get_byte(uuid_send(id), 15) % $3 = $4
            AND NOT EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id)
+       ), back AS (
+         UPDATE clients c SET status = 'online' FROM mine WHERE c.id = mine."clientId" AND c.connection_id = mine."connectionId" AND c.status = 'offline'
        )
-       UPDATE clients c SET status = 'online' FROM mine WHERE c.id = mine."clientId" AND c.connection_id = mine."connectionId" AND c.status = 'offline'`,
+       SELECT mine."connectionId" FROM mine JOIN clients c ON c.id = mine."clientId" WHERE c.connection_id <> mine."connectionId"`,
       [this.gatewayId, JSON.stringify(compared.map(({ clientId, connectionId }) => ({ clientId, connectionId }))), slices, slice],
     );
     await this.tellAll(links);
-    return compared;
+    const replaced = new Set(newer.map(({ connectionId }) => connectionId));
+    return { compared, replaced: compared.filter(({ connectionId, written }) => written && replaced.has(connectionId)) };
   }
 
   /** Everybody whom this process holds is offline: it stops. */
@@ -94,7 +99,9 @@ export class Presence {
        FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid) WHERE c.id = n."clientId"`,
       [this.gatewayId, newest(links)],
     );
-    for (const { clientId, connectionId } of links) {
+    for (const link of links) {
+      const { clientId, connectionId } = link;
+      link.written = true;
       this.tell(clientId, 'online');
       this.bus.publish('connected', { clientId, connectionId });
       this.bus.publish('client', { id: clientId });

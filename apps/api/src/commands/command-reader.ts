@@ -1,4 +1,4 @@
-import type { Permission } from '@gwanje/contracts';
+import { ANY_ACTION, type Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -15,6 +15,10 @@ import { type CommandView, VIEW } from './command-view';
 import type { ListCommandsDto } from './commands.dto';
 
 const CACHE_SECONDS = 300;
+/** So many of the newest commands are looked through for a page before clients are asked one by one. */
+const NEWEST = 2_000;
+/** Of one status more is worth a look, unless there are few clients to ask: no index tells the newest of a client's that are in it. */
+const NEWEST_OF_STATUS = 50_000;
 const FEW_CLIENTS = 500;
 
 /** Reads commands. Only `completed` ones are cached: no move leads out of that state, so the cache cannot be stale. */
@@ -41,8 +45,11 @@ export class CommandReader {
 
   /** Throws Hidden or Forbidden unless `who` may do this to the command. */
   async requireMay(who: Person, permission: Permission, id: string): Promise<void> {
-    const { action, clientId, payload } = await this.get(id, who, permission);
-    await this.rbac.requireMay(who, permission, action, [clientId], payload);
+    const { action, clientId } = await this.get(id, who, permission);
+    // What people are shown has `[redacted]` for a secret parameter: limits hold for the value that the agent gets.
+    const [command] = await this.database.query<{ payload: Record<string, unknown> }[]>('SELECT payload FROM commands WHERE id = $1', [id]);
+    if (!command) throw new NotFound('command');
+    await this.rbac.requireMay(who, permission, action, [clientId], command.payload);
   }
 
   private async read(id: string): Promise<CommandView> {
@@ -58,24 +65,62 @@ export class CommandReader {
 
   async list(query: ListCommandsDto, who: Person): Promise<Page<CommandView>> {
     const clientId = query.clientId && (await this.clients.get(query.clientId, who)).id;
-    const conditions = new Conditions([query.limit + 1])
-      .given('c.status = ?', query.status)
-      .given('c.client_id = ?', clientId)
-      .given('c.action = ?', query.action)
-      .given('c.batch_id = ?', query.batchId)
-      .given('c.created_at >= ?', query.from)
-      .given('c.created_at < ?', query.to)
-      .given('c.id < ?', query.cursor);
-    this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
-    const newest = `FROM commands c WHERE ${conditions.sql}`;
-    const few = clientId ? null : await this.rbac.fewClients(who, 'commands.read', FEW_CLIENTS);
-    // Of few clients, each is asked for its newest: the newest of all would mostly be somebody else's.
-    const from = few
-      ? `FROM unnest(${conditions.bind('?::uuid[]', few)}) AS mine (id)
-         CROSS JOIN LATERAL (SELECT c.* ${newest} AND c.client_id = mine.id ORDER BY c.id DESC LIMIT $1) c`
-      : newest;
-    const rows = await this.database.query<CommandView[]>(`SELECT ${VIEW} ${from} ORDER BY c.id DESC LIMIT $1`, conditions.values);
+    const asked = { ...query, clientId };
+    // One client or one batch has few enough to be looked through.
+    const isSmall = clientId !== undefined || query.batchId !== undefined;
+    if (isSmall || this.rbac.isEverywhere(who, 'commands.read')) return page(await this.all(asked, who), query.limit);
+    const looksFurther = async (): Promise<boolean> => query.status !== undefined && !(await this.rbac.reachesFew(who, 'commands.read', FEW_CLIENTS));
+    const rows =
+      (await this.amongNewest(NEWEST, asked, who)) ??
+      ((await looksFurther()) ? await this.amongNewest(NEWEST_OF_STATUS, asked, who) : null) ??
+      (await this.ofEachClient(asked, who));
     return page(rows, query.limit);
+  }
+
+  private all(asked: ListCommandsDto, who: Person): Promise<CommandView[]> {
+    const conditions = conditionsOf(asked, [asked.limit + 1]);
+    this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
+    return this.database.query(`SELECT ${VIEW} FROM commands c WHERE ${conditions.sql} ORDER BY c.id DESC LIMIT $1`, conditions.values);
+  }
+
+  /** Those within reach among the newest of all: a full page at once, for whoever reaches much of what happens now. Null when older ones may belong to the page. */
+  private async amongNewest(newest: number, asked: ListCommandsDto, who: Person): Promise<CommandView[] | null> {
+    const conditions = conditionsOf(asked, [asked.limit + 1, newest]);
+    const within = new Conditions(conditions.values);
+    this.rbac.narrowToCommands(within, who, 'commands.read', 'c.client_id', 'c.action');
+    const rows = await this.database.query<CommandView[]>(
+      `SELECT ${VIEW} FROM (SELECT * FROM commands c WHERE ${conditions.sql} ORDER BY c.id DESC LIMIT $2) c
+       WHERE ${within.sql} ORDER BY c.id DESC LIMIT $1`,
+      conditions.values,
+    );
+    return rows.length > asked.limit || !(await this.hasOlder(newest, asked)) ? rows : null;
+  }
+
+  private async hasOlder(newest: number, asked: ListCommandsDto): Promise<boolean> {
+    const conditions = conditionsOf(asked, [newest]);
+    const older = await this.database.query<unknown[]>(
+      `SELECT 1 FROM commands c WHERE ${conditions.sql} ORDER BY c.id DESC OFFSET $1 LIMIT 1`, conditions.values,
+    );
+    return older.length > 0;
+  }
+
+  /**
+   * The newest within reach, however old they are: each client is asked for its newest, and no more than a page of clients, those whose
+   * newest are the newest, can have a share in the page.
+   */
+  private ofEachClient(asked: ListCommandsDto, who: Person): Promise<CommandView[]> {
+    const conditions = conditionsOf(asked, [asked.limit + 1]);
+    const reach = this.rbac.reachOf(conditions, who, 'commands.read');
+    const newest = (columns: string, limit: string): string =>
+      `SELECT ${columns} FROM commands c WHERE c.client_id = mine.client_id AND (mine.actions @> '{${ANY_ACTION}}' OR mine.actions @> ARRAY[c.action])
+         AND ${conditions.sql} ORDER BY c.id DESC LIMIT ${limit}`;
+    return this.database.query(
+      `WITH freshest AS MATERIALIZED (
+         SELECT mine.* FROM (${reach}) mine CROSS JOIN LATERAL (${newest('c.id', '1')}) c ORDER BY c.id DESC LIMIT $1
+       )
+       SELECT ${VIEW} FROM freshest mine CROSS JOIN LATERAL (${newest('c.*', '$1')}) c ORDER BY c.id DESC LIMIT $1`,
+      conditions.values,
+    );
   }
 
   /** What waits for this client or is in flight, in the order in which it is served. */
@@ -112,4 +157,16 @@ export class CommandReader {
     const total = counts.reduce((sum, { count }) => sum + count, 0);
     return { ...batch, total, byStatus: Object.fromEntries(counts.map(({ status, count }) => [status, count])) };
   }
+}
+
+/** What is asked for, of `commands c`; `values` stand before its own. */
+function conditionsOf({ status, clientId, action, batchId, from, to, cursor }: ListCommandsDto, values: unknown[]): Conditions {
+  return new Conditions(values)
+    .given('c.status = ?', status)
+    .given('c.client_id = ?', clientId)
+    .given('c.action = ?', action)
+    .given('c.batch_id = ?', batchId)
+    .given('c.created_at >= ?', from)
+    .given('c.created_at < ?', to)
+    .given('c.id < ?', cursor);
 }

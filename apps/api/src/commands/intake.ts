@@ -105,7 +105,7 @@ export class Intake {
   }
 }
 
-export const unknownClient = (id: string): UnknownReference => new UnknownReference('commands.create', 'clientId', { type: 'client', id });
+export const unknownClient = (id: string): UnknownReference => new UnknownReference('commands.create', 'client', [{ path: 'clientId', id }]);
 
 function entryOf({ command, by }: Submission): AuditEntry {
   const { id, clientId, action, payload, priority, notBefore, expiresAt, maxAttempts, secretParameters } = command;

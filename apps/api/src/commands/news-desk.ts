@@ -5,7 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Bus } from '../core/events/bus.service';
-import type { EventStream } from '../core/http/sse';
+import type { EventSink } from '../core/http/event-sink';
 import { RbacService } from '../rbac/rbac.service';
 
 export const NEWS_TOPICS = ['commands', 'clients'] as const;
@@ -30,7 +30,7 @@ export interface CommandNews {
 interface Watcher {
   person: Person;
   topics: ReadonlySet<NewsTopic>;
-  stream: EventStream;
+  stream: EventSink;
 }
 
 /** Ids that changed, with the revision if it is known, by topic. */
@@ -82,7 +82,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** The watcher hears live news before it is told what it missed: between the two there is no gap. */
-  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventStream): Promise<void> {
+  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventSink): Promise<void> {
     const watcher = { person, topics: new Set(topics), stream };
     const horizon = await this.horizon();
     this.point ??= horizon;
@@ -190,12 +190,14 @@ function resync(watchers: Watcher[]): void {
   for (const { stream } of watchers) stream.send('resync', {});
 }
 
-/** Groups those who see the same: everything, or what one person's grants show. */
+/** Groups those who see the same: everything, or what one person's grants show. Whose session or token may not read it is in no group. */
 function alike(watchers: Watcher[], topic: NewsTopic): Watcher[][] {
   const groups = new Map<string, Watcher[]>();
   for (const watcher of watchers) {
-    const { id, everywhere } = watcher.person;
-    const key = everywhere.includes(topic === 'commands' ? 'commands.read' : 'clients.read') ? 'everywhere' : id;
+    const { id, permissions, everywhere } = watcher.person;
+    const permission = topic === 'commands' ? 'commands.read' : 'clients.read';
+    if (!permissions.includes(permission)) continue;
+    const key = everywhere.includes(permission) ? 'everywhere' : id;
     groups.set(key, [...(groups.get(key) ?? []), watcher]);
   }
   return [...groups.values()];

@@ -1,5 +1,7 @@
-import { IsString, MaxLength, MinLength } from 'class-validator';
+import { type Permission, PERMISSIONS } from '@gwanje/contracts';
+import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 
+/** Who may what where: an `action`, or a `permission` of another kind than to create commands, or both. */
 export class ExplainDto {
   /** The person's id or e-mail. */
   @IsString()
@@ -7,14 +9,27 @@ export class ExplainDto {
   @MaxLength(254)
   user: string;
 
+  /** Of a command; optional when `permission` is given. */
+  @IsOptional()
   @IsString()
   @MinLength(1)
   @MaxLength(100)
-  action: string;
+  action?: string;
+
+  /** `commands.create` when it is left out. */
+  @IsOptional()
+  @IsIn(PERMISSIONS)
+  permission?: Permission;
 
   /** The client's id or name. */
   @IsString()
   @MinLength(1)
   @MaxLength(100)
   client: string;
+
+  /** Of such a command, as JSON: held against the limits of the grants, not against the schema of the action. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(10_000)
+  payload?: string;
 }

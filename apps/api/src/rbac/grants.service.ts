@@ -83,7 +83,7 @@ export class GrantsService {
       const grants: ClientPermissionEntity[] = [];
       for (const [index, item] of input.entries()) grants.push(await this.resolve(item, index, place, by, transaction));
       const affected = await this.affected(place, grants, transaction);
-      await this.holdings.give(by, affected, transaction, () => this.store(place, grants, by, transaction));
+      await this.holdings.change(by, affected, transaction, () => this.store(place, grants, by, transaction));
       return { userIds: affected.users, items: await this.read(whole, transaction) };
     });
     this.bus.publish('rights', { userIds });

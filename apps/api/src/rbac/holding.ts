@@ -23,7 +23,8 @@ const isScoped = (permission: Permission): boolean => (SCOPED_PERMISSIONS as rea
 
 /**
  * What somebody would gain by going from `before` to `after` that `giver` does not hold, told in words; empty when it may be given.
- * Nobody gives what they lack: every permission, place, action and parameter limit is compared.
+ * Nobody gives what they lack: every permission, place, action and parameter limit is compared. With `before` and `after` exchanged it tells
+ * what somebody would lose that `giver` does not hold.
  */
 export function excess(giver: Holding, before: Holding, after: Holding): string[] {
   return after.permissions.flatMap((permission) => {

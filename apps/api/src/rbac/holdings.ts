@@ -14,7 +14,7 @@ interface GrantRow {
   limits: ParameterLimits;
 }
 
-/** Reads what people and roles hold, inside the transaction that changes it, and refuses to give more than the giver holds. */
+/** Reads what people and roles hold, inside the transaction that changes it, and refuses to give or to take what the giver does not hold. */
 @Injectable()
 export class Holdings {
   constructor(private readonly people: PeopleService) {}
@@ -69,10 +69,10 @@ export class Holdings {
   }
 
   /**
-   * Runs `change` and throws Forbidden, so that the transaction is undone, when one of `affected` gained by it what `giver` lacks.
-   * Raises the version of everybody's rights whose rights it touched.
+   * Runs `change` and throws Forbidden, so that the transaction is undone, when one of `affected` gained or lost by it what `giver`
+   * lacks. Raises the version of everybody's rights whose rights it touched.
    */
-  async give(
+  async change(
     giver: Person,
     affected: { users?: string[]; role?: string },
     transaction: EntityManager,
@@ -87,27 +87,31 @@ export class Holdings {
     };
     const before = await read();
     await change();
-    const tooMuch = (await read()).flatMap((after, index) => excess(held, before[index] ?? NOTHING, after));
-    if (tooMuch.length > 0) throw new Forbidden(`You cannot give what you do not have: ${[...new Set(tooMuch)].slice(0, 10).join('; ')}`);
+    const after = await read();
+    refuse('You cannot give what you do not have', after.flatMap((now, index) => excess(held, before[index] ?? NOTHING, now)));
+    refuse('You cannot take what you do not have', after.flatMap((now, index) => excess(held, now, before[index] ?? NOTHING)));
     await this.doubt(affected.users ?? [], transaction);
   }
 
-  /** Throws Forbidden unless `giver` holds all that the user holds: whoever sets a password could use it. */
+  /** Throws Forbidden unless `giver` holds all that the user holds: whoever sets a password could use it, and whoever disables disarms. */
   async requireOver(giver: Person, userId: string, transaction: EntityManager): Promise<void> {
-    const lacking = excess(await this.ofGiver(giver, transaction), NOTHING, await this.ofUser(userId, transaction));
-    if (lacking.length > 0) throw new Forbidden(`This person may do what you may not: ${lacking.slice(0, 10).join('; ')}`);
+    refuse('This person may do what you may not', excess(await this.ofGiver(giver, transaction), NOTHING, await this.ofUser(userId, transaction)));
   }
 
-  /** Throws Forbidden unless the giver holds, on this client, all that the grants of these groups will carry to it. */
-  async requireMayJoin(giver: Person, client: { id: string; groups: string[] }, groups: readonly string[], transaction: EntityManager): Promise<void> {
+  /** Throws Forbidden unless the giver holds, on this client, all that the grants of the groups that it joins or leaves carry to it. */
+  async requireMayMove(
+    giver: Person, client: { id: string; groups: string[] }, { joins, leaves }: { joins: string[]; leaves: string[] }, transaction: EntityManager,
+  ): Promise<void> {
     await this.lock(transaction);
     const held = await this.ofGiver(giver, transaction);
-    for (const id of await this.inGroups(groups, transaction)) {
-      const before = await this.ofUser(id, transaction);
-      const place = { clientId: client.id, groups: client.groups };
-      const joined = before.grants.filter((grant) => 'group' in grant.place && groups.includes(grant.place.group)).map((grant) => ({ ...grant, place }));
-      const lacking = excess(held, before, { ...before, grants: [...before.grants, ...joined] });
-      if (lacking.length > 0) throw new Forbidden(`Joining ${groups.join(', ')} would give others what you do not have: ${lacking.slice(0, 10).join('; ')}`);
+    const place = { clientId: client.id, groups: client.groups };
+    for (const id of await this.inGroups([...joins, ...leaves], transaction)) {
+      const holding = await this.ofUser(id, transaction);
+      const by = (groups: string[]): HeldGrant[] => holding.grants.filter((grant) => 'group' in grant.place && groups.includes(grant.place.group));
+      const here = (grants: HeldGrant[]): Holding => ({ ...holding, grants: grants.map((grant) => ({ ...grant, place })) });
+      refuse(`Joining ${joins.join(', ')} would give others what you do not have`, excess(held, holding, here(by(joins))));
+      const kept = { ...holding, grants: holding.grants.filter((grant) => !by(leaves).includes(grant)) };
+      refuse(`Leaving ${leaves.join(', ')} would take from others what you do not have`, excess(held, kept, here(by(leaves))));
     }
   }
 
@@ -135,4 +139,8 @@ export class Holdings {
       return { place, actions, limits };
     });
   }
+}
+
+function refuse(why: string, lacking: string[]): void {
+  if (lacking.length > 0) throw new Forbidden(`${why}: ${[...new Set(lacking)].slice(0, 10).join('; ')}`);
 }

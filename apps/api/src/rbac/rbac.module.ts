@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditModule } from '../audit/audit.module';
 import { IdentityModule } from '../identity/identity.module';
 import { ClientPermissionEntity } from './client-permission.entity';
+import { Explainer } from './explainer';
 import { GrantsController } from './grants.controller';
 import { GrantsService } from './grants.service';
 import { Holdings } from './holdings';
@@ -15,7 +16,7 @@ import { UsersService } from './users.service';
 @Module({
   imports: [AuditModule, IdentityModule, TypeOrmModule.forFeature([ClientPermissionEntity])],
   controllers: [RolesController, UsersController, GrantsController],
-  providers: [RbacService, RolesService, UsersService, GrantsService, Holdings],
+  providers: [RbacService, Explainer, RolesService, UsersService, GrantsService, Holdings],
   exports: [RbacService],
 })
 export class RbacModule {}

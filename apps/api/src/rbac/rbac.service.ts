@@ -2,11 +2,10 @@ import { ANY_ACTION, type ParameterLimits, type Permission } from '@gwanje/contr
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { validate as isUuid } from 'uuid';
 import type { Person, Rights } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
-import { DomainError, Forbidden, NotFound } from '../core/errors/errors';
-import { type Account, PeopleService } from '../identity/people.service';
+import { DomainError, Forbidden } from '../core/errors/errors';
+import { PeopleService } from '../identity/people.service';
 import { Holdings } from './holdings';
 import { type Fault, limitFaults } from './parameter-limits';
 
@@ -20,16 +19,6 @@ interface ReachRow {
   limits: ParameterLimits;
 }
 
-export interface Explanation {
-  allowed: boolean;
-  /** One sentence a reason, most decisive first. */
-  reasons: string[];
-  user: { id: string; email: string; roles: string[]; permissions: string[]; everywhere: boolean };
-  client: { id: string; name: string; groups: string[] };
-  /** Grants that name the person, or a role of theirs, on this client and allow the action. */
-  grants: { grantId: string; actions: string[]; limits: ParameterLimits }[];
-}
-
 /** Some of several clients, or some parameter, are not the caller's to command. */
 class NotGranted extends DomainError {
   constructor(detail: string, errors?: Fault[]) {
@@ -37,7 +26,7 @@ class NotGranted extends DomainError {
   }
 }
 
-/** Answers who may do what to which client: as SQL conditions for everything that is listed, and in words. */
+/** Answers who may do what to which client: as SQL conditions for everything that is listed, and by a refusal. */
 @Injectable()
 export class RbacService {
   constructor(
@@ -62,13 +51,24 @@ export class RbacService {
     );
   }
 
-  /** The clients within reach, when they are so few that asking each for its newest is the quickest; else null. */
-  async fewClients(who: Holder, permission: Permission, atMost: number): Promise<string[] | null> {
-    if (who.everywhere.includes(permission)) return null;
-    const rows = await this.database.query<{ client_id: string }[]>('SELECT DISTINCT client_id FROM client_reach WHERE user_id = $1 LIMIT $2', [
-      this.key(who, permission), atMost + 1,
-    ]);
-    return rows.length > atMost ? null : rows.map((row) => row.client_id);
+  /** The clients that `who` reaches with `permission` by grants, with the actions, as a subquery of `client_id` and `actions`. */
+  reachOf(conditions: Conditions, who: Holder, permission: Permission): string {
+    return conditions.bind(
+      `SELECT reach.client_id, array_agg(DISTINCT action) AS actions FROM client_reach reach, unnest(reach.actions) action
+       WHERE reach.user_id = ? GROUP BY reach.client_id`,
+      this.key(who, permission),
+    );
+  }
+
+  /** Whether it is no more than `atMost` clients. */
+  async reachesFew(who: Holder, permission: Permission, atMost: number): Promise<boolean> {
+    const text = 'SELECT DISTINCT client_id FROM client_reach WHERE user_id = $1 LIMIT $2';
+    const rows = await this.database.query<unknown[]>(text, [this.key(who, permission), atMost + 1]);
+    return !this.isEverywhere(who, permission) && rows.length <= atMost;
+  }
+
+  isEverywhere(who: Holder, permission: Permission): boolean {
+    return who.everywhere.includes(permission);
   }
 
   /** Throws Forbidden unless `who` has the permission somewhere. */
@@ -117,30 +117,9 @@ export class RbacService {
     return refusal && `its creator may no longer do this: ${refusal.message}`;
   }
 
-  /** Why the person may, or may not, run `action` on the client, for `asker`, who must see it. */
-  async explain(userIdOrEmail: string, action: string, clientIdOrName: string, asker: Holder): Promise<Explanation> {
-    const [user] = await this.database.query<{ id: string; email: string; disabled: boolean; scope: string }[]>(
-      `SELECT id, email, scope, disabled_at IS NOT NULL AS disabled FROM users
-       WHERE deleted_at IS NULL AND ${isUuid(userIdOrEmail) ? 'id = $1' : 'lower(email) = lower($1)'}`,
-      [userIdOrEmail],
-    );
-    if (!user) throw new NotFound('user');
-    const conditions = new Conditions().and(`${isUuid(clientIdOrName) ? 'id' : 'name'} = ? AND deleted_at IS NULL`, clientIdOrName);
-    this.narrowToClients(conditions, asker, 'clients.read', 'id');
-    const [client] = await this.database.query<{ id: string; name: string; groups: string[] }[]>(
-      `SELECT id, name, groups FROM clients WHERE ${conditions.sql}`, conditions.values,
-    );
-    if (!client) throw new NotFound('client');
-    const account = await this.people.byId(user.id);
-    const grants = await this.reach(user.id, action, [client.id]);
-    const { allowed, reasons } = judge(account, user.scope, action, client.name, grants);
-    const { roles = [], permissions = [], everywhere = [] } = account ?? {};
-    return { allowed, reasons, user: { id: user.id, email: user.email, roles, permissions, everywhere: everywhere.includes('commands.create') }, client, grants };
-  }
-
-  /** Before a client joins `groups`: whoever puts it there must hold on it what the grants of those groups will give to others. */
-  requireMayJoin(by: Person, client: { id: string; groups: string[] }, groups: readonly string[], transaction: EntityManager): Promise<void> {
-    return this.holdings.requireMayJoin(by, client, groups, transaction);
+  /** Before a client joins or leaves groups: whoever moves it must hold on it what the grants of those groups give to others. */
+  requireMayMove(by: Person, client: { id: string; groups: string[] }, move: { joins: string[]; leaves: string[] }, transaction: EntityManager): Promise<void> {
+    return this.holdings.requireMayMove(by, client, move, transaction);
   }
 
   /** Before a client leaves `groups`: what was decided by grants of those groups is decided again. */
@@ -163,18 +142,3 @@ export class RbacService {
 }
 
 const lacks = (permission: Permission): Forbidden => new Forbidden(`You need the permission ${permission}`);
-
-function judge(account: Account | null, scope: string, action: string, client: string, grants: Explanation['grants']): { allowed: boolean; reasons: string[] } {
-  if (!account) return { allowed: false, reasons: ['The account is disabled'] };
-  if (!account.secondFactor.satisfied) return { allowed: false, reasons: ['A role of theirs demands a second factor, and the account has none'] };
-  if (!account.permissions.includes('commands.create')) {
-    return { allowed: false, reasons: [`None of the roles (${account.roles.join(', ') || 'none'}) has the permission commands.create`] };
-  }
-  if (account.everywhere.includes('commands.create')) {
-    return { allowed: true, reasons: [`A role of scope "all" (of ${account.roles.join(', ')}) has the permission commands.create: it holds on every client`] };
-  }
-  const confined = scope === 'granted' ? 'The person is confined to grants' : 'The roles with commands.create hold only where a grant says so';
-  if (grants.length === 0) return { allowed: false, reasons: [confined, `No grant on ${client} or its groups names the person or a role of theirs for ${action}`] };
-  const limited = grants.every(({ limits }) => limits[action]);
-  return { allowed: true, reasons: [confined, `${grants.length} grant(s) on ${client} or its groups allow ${action}${limited ? ', within limits on its parameters' : ''}`] };
-}

@@ -4,7 +4,7 @@ import { Caller, ForPeople, type Person } from '../core/access/access';
 import { type Page, whole } from '../core/http/page.dto';
 import type { RoleEntity } from '../identity/role.entity';
 import { ExplainDto } from './explain.dto';
-import { type Explanation, RbacService } from './rbac.service';
+import { Explainer, type Explanation } from './explainer';
 import { CreateRoleDto, UpdateRoleDto } from './roles.dto';
 import { RolesService } from './roles.service';
 
@@ -13,7 +13,7 @@ import { RolesService } from './roles.service';
 export class RolesController {
   constructor(
     private readonly roles: RolesService,
-    private readonly rbac: RbacService,
+    private readonly explainer: Explainer,
   ) {}
 
   @ForPeople()
@@ -23,11 +23,11 @@ export class RolesController {
     return whole(PERMISSIONS.map((name) => ({ name, scoped: scoped.includes(name) })));
   }
 
-  /** Why somebody may, or may not, run an action on a client. */
+  /** Why somebody may, or may not, run an action, or use a permission, on a client. */
   @ForPeople('users.manage')
   @Get('permissions/explain')
   explain(@Query() query: ExplainDto, @Caller() caller: Person): Promise<Explanation> {
-    return this.rbac.explain(query.user, query.action, query.client, caller);
+    return this.explainer.explain(query, caller);
   }
 
   @ForPeople('roles.manage')

@@ -59,9 +59,10 @@ export class RolesService {
     const { id } = Object.keys(others).length > 0 ? await this.requireOwn(idOrName) : await this.get(idOrName);
     await this.change(id, by, 'roles.update', async (transaction, users) => {
       const before = await this.get(id, transaction);
-      // Whoever drops the demand opens the accounts of all who hold the role to those who know their passwords.
-      const drops = before.requiresSecondFactor && requiresSecondFactor === false;
-      for (const userId of drops ? users : []) await this.holdings.requireOver(by, userId, transaction);
+      // Whoever drops the demand opens the accounts of all who hold the role to those who know their passwords; whoever makes it suspends
+      // the rights of all who have no factor.
+      const turns = requiresSecondFactor !== undefined && requiresSecondFactor !== before.requiresSecondFactor;
+      for (const userId of turns ? users : []) await this.holdings.requireOver(by, userId, transaction);
       if (input.name) await this.requireFreeName(input.name, id, transaction);
       if (Object.keys(input).length > 0) await transaction.getRepository(RoleEntity).update({ id }, input);
       return { id, before, after: await this.get(id, transaction) };
@@ -89,7 +90,7 @@ export class RolesService {
       await this.holdings.lock(transaction);
       // Under the lock: nobody gets or loses the role meanwhile.
       const affected = await this.holdings.aroundRole(id, transaction);
-      await this.holdings.give(by, affected, transaction, async () => {
+      await this.holdings.change(by, affected, transaction, async () => {
         const { id: _, ...difference } = await act(transaction, affected.users);
         await this.audit.record({ by, action, target: { type: 'role', id }, outcome: 'done', ...difference }, transaction);
       });

@@ -27,7 +27,10 @@ export interface UserView {
   createdAt: Date;
 }
 
-/** People's accounts, for those who administer them. Nobody gives what they lack, and the last admin stays. */
+/**
+ * People's accounts, for those who administer them. Whoever changes anything of an account must hold all that its person holds; nobody
+ * gives what they lack, and the last admin stays.
+ */
 @Injectable()
 export class UsersService {
   constructor(
@@ -79,8 +82,6 @@ export class UsersService {
     const passwordHash = password === undefined ? undefined : await this.passwords.hashNew(password);
     await this.change(by, 'users.update', id, async (transaction) => {
       const user = await this.find(id, transaction);
-      // Whoever sets the password or e-mail of an account, or switches it back on, could use it.
-      if (passwordHash || disabled !== undefined || input.email) await this.holdings.requireOver(by, id, transaction);
       if (input.email) await this.requireFreeEmail(input.email, id, transaction);
       const changes = {
         ...fields,
@@ -105,7 +106,6 @@ export class UsersService {
   async resetSecondFactor(idOrEmail: string, by: Person): Promise<void> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     await this.change(by, 'users.reset_second_factor', id, async (transaction) => {
-      await this.holdings.requireOver(by, id, transaction);
       await this.secondFactor.reset(id, transaction);
     });
   }
@@ -123,7 +123,6 @@ export class UsersService {
   async remove(idOrEmail: string, by: Person): Promise<void> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     await this.change(by, 'users.delete', id, async (transaction) => {
-      await this.holdings.requireOver(by, id, transaction);
       const now = new Date();
       await transaction.getRepository(UserEntity).update({ id }, { disabledAt: now, deletedAt: now });
       await transaction.query('DELETE FROM client_permissions WHERE user_id = $1', [id]);
@@ -136,7 +135,8 @@ export class UsersService {
   private async change(by: Person, action: string, id: string, act: (transaction: EntityManager) => Promise<void>): Promise<void> {
     await this.database.transaction(async (transaction) => {
       await this.holdings.lock(transaction);
-      await this.holdings.give(by, { users: [id] }, transaction, async () => {
+      await this.holdings.requireOver(by, id, transaction);
+      await this.holdings.change(by, { users: [id] }, transaction, async () => {
         const before = await this.snapshot(id, transaction);
         await act(transaction);
         const after = await this.snapshot(id, transaction);

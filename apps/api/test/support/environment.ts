@@ -34,11 +34,8 @@ export class TestEnvironment {
     reroute?: (urls: { databaseUrl: string; redisUrl: string }) => Promise<Record<string, string>>,
     logger: LoggerService | false = false,
   ): Promise<TestEnvironment> {
-    const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
-    const redisUrl = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
-    const name = `test_${randomUUID().replaceAll('-', '')}`;
-    await query(adminUrl, `CREATE DATABASE ${name}`);
-    const databaseUrl = adminUrl.replace(/\/[^/]*$/, `/${name}`);
+    const databaseUrl = await createDatabase();
+    const redisUrl = redisOfThisWorker();
     const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
     const config = loadConfig({
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
@@ -107,9 +104,23 @@ export class TestEnvironment {
     this.agents.forEach((agent) => agent.disconnect());
     await this.app.close();
     rmSync(this.artifacts, { recursive: true, force: true });
-    await query(process.env['TEST_DATABASE_URL'] ?? '', `DROP DATABASE ${new URL(this.databaseUrl).pathname.slice(1)} WITH (FORCE)`);
+    await dropDatabase(this.databaseUrl);
   }
 }
+
+/** An empty database of its own on the server of all tests; answers its address. */
+export async function createDatabase(): Promise<string> {
+  const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  await query(adminUrl, `CREATE DATABASE ${name}`);
+  return adminUrl.replace(/\/[^/]*$/, `/${name}`);
+}
+
+export async function dropDatabase(url: string): Promise<void> {
+  await query(process.env['TEST_DATABASE_URL'] ?? '', `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
+}
+
+export const redisOfThisWorker = (): string => process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
 
 /** Tries again until `check` does not throw, for at most ten seconds. */
 export async function eventually(check: () => Promise<void> | void, withinMs = 10_000): Promise<void> {
@@ -124,7 +135,7 @@ export async function eventually(check: () => Promise<void> | void, withinMs = 1
   }
 }
 
-async function query<T>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
+export async function query<T>(url: string, text: string, values: unknown[] = []): Promise<T[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {

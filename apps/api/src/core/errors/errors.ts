@@ -84,13 +84,14 @@ export class InvalidInput extends DomainError {
   }
 }
 
-/** A body names something that is not there, or that the caller may not know of; what was tried is recorded. */
+/** A body names things that are not there, or that the caller may not know of; what was tried is recorded. */
 export class UnknownReference extends InvalidInput {
   constructor(
     readonly action: string,
-    path: string,
-    readonly target: { type: string; id: string },
+    /** Of the things, such as `client`. */
+    readonly type: string,
+    readonly references: { path: string; id: string }[],
   ) {
-    super([{ path, message: `there is no such ${target.type}` }]);
+    super(references.map(({ path }) => ({ path, message: `there is no such ${type}` })));
   }
 }

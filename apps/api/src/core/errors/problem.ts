@@ -40,12 +40,21 @@ export function problemDocument(problem: Problem, requestId: string): object {
   return { type: 'about:blank', title: STATUS_CODES[problem.status], ...problem, requestId };
 }
 
+/** Of the things that one attempt named in vain; how many there were is kept in any case. */
+const MAX_OTHERS = 100;
+/** What is no id is somebody's text, and is not ours to keep. */
+const keptId = (id: string): string | null => (isUuid(id) ? id : null);
+
 /** What the audit record keeps of an error by somebody who presented credentials; null when it was no refused attempt. `route` is where it was tried. */
 export function refusalOf(error: unknown, { status, code, detail }: Problem, by: Actor, route: string): Refusal | null {
-  if (error instanceof Hidden || error instanceof UnknownReference) {
-    // What is no id is somebody's text, and is not ours to keep.
-    const id = isUuid(error.target.id) ? error.target.id : null;
-    return { by, action: error.action, target: { ...error.target, id }, detail: { route, code } };
+  if (error instanceof Hidden) {
+    return { by, action: error.action, target: { ...error.target, id: keptId(error.target.id) }, detail: { route, code } };
+  }
+  if (error instanceof UnknownReference) {
+    const { action, type, references } = error;
+    const [first = null, ...others] = references.map(({ id }) => keptId(id));
+    const more = others.length > 0 && { unknown: references.length, others: others.filter((id) => id !== null).slice(0, MAX_OTHERS) };
+    return { by, action, target: { type, id: first }, detail: { route, code, ...more } };
   }
   const isRefusal = error instanceof Protected || error instanceof TooManyAttempts || status === 401 || status === 403;
   if (!isRefusal) return null;
