@@ -56,7 +56,9 @@ export class Journal {
   async remove(frame: CommandFrame): Promise<void> {
     if (this.entries.get(frame.id)?.frame.attempt !== frame.attempt) return;
     this.entries.delete(frame.id);
+    // kill point: journal.before-remove
     await this.db.remove(frame.id);
+    // kill point: journal.after-remove
     await this.db.flushed;
   }
 
@@ -74,7 +76,9 @@ export class Journal {
 
   private async save(entry: JournalEntry): Promise<void> {
     this.entries.set(entry.frame.id, entry);
+    // kill point: journal.before-put
     await this.db.put(entry.frame.id, entry);
+    // kill point: journal.before-flush
     await this.db.flushed;
   }
 }

@@ -60,8 +60,10 @@ export class Link {
   private async openSession(signal: AbortSignal): Promise<void> {
     const actions = this.policy.allowedActions().map((name) => ({ name }));
     const request = { version: VERSION, platform: process.platform, actions, inFlight: this.journal.inFlight() };
+    // kill point: link.before-session
     const answer = await this.api.session(request, signal);
     if (!answer.ok) throw new Error(`the server refused the session (${answer.status}): ${answer.detail}`);
+    // kill point: link.after-session
     await this.runner.drop(answer.body?.drop ?? []);
     this.runner.resume();
   }

@@ -42,7 +42,9 @@ export class ResultPoster {
 
   private async send(frame: CommandFrame, result: ResultReport, last = false): Promise<void> {
     const options = last ? { once: true, signal: AbortSignal.timeout(3_000) } : { signal: this.stopping.signal };
+    // kill point: poster.before-post
     let answer = await this.api.result(frame.id, result, options);
+    // kill point: poster.after-post
     if (!answer.ok && [400, 413, 422].includes(answer.status)) {
       // The outcome must arrive even when the server cannot take the data.
       const { data: _, ...rest } = result;

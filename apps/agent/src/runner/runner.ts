@@ -41,6 +41,7 @@ export class Runner {
   async recover(): Promise<void> {
     for (const { frame, state } of this.journal.all()) {
       if (state !== 'started') continue;
+      // kill point: recover.before-verdict
       await killTree(frame.id);
       if (isIdempotent(frame)) continue;
       const error = 'the agent stopped between start and finish: the command may or may not have happened';
@@ -66,6 +67,7 @@ export class Runner {
       if (running && running.frame.attempt < frame.attempt) await this.end(running, 'superseded');
       else if (!running) await this.forgetOlder(frame);
       if (!(await this.journal.received(frame))) return;
+      // kill point: runner.after-received
       this.log.log(`${frame.id} ${frame.action}: received, attempt ${frame.attempt}`);
       this.queue.remove(frame.id);
       this.queue.add(frame);
@@ -139,7 +141,9 @@ export class Runner {
     }
     if (!(await this.mayStart(attempt))) return;
     if (!(await this.journal.started(frame))) return;
+    // kill point: runner.after-started
     const report = await attempt.run(handler, isIdempotent(frame));
+    // kill point: runner.after-run
     if (attempt.reason === 'superseded' || attempt.reason === 'dropped') return this.journal.remove(frame);
     // Its entry stays `started`, and the next start of the agent runs it again.
     if (attempt.reason === 'stopping' && !report.success && isIdempotent(frame)) return;
@@ -149,6 +153,7 @@ export class Runner {
   private async mayStart(attempt: Attempt): Promise<boolean> {
     const { frame } = attempt;
     try {
+      // kill point: runner.before-start
       const answer = await this.api.start(frame.id, frame.attempt, attempt.signal);
       if (!answer.ok) {
         this.log.warn(`${frame.id} ${frame.action}: not to be started (${answer.status}): ${answer.detail}`);
@@ -159,6 +164,7 @@ export class Runner {
     } catch (error) {
       if (!attempt.signal.aborted) throw error;
     }
+    // kill point: runner.after-start
     if (!attempt.reason) return true;
     if (attempt.reason === 'cancelled') {
       const error = 'cancelled before it started';
@@ -172,6 +178,7 @@ export class Runner {
   /** The outcome is durable before the last output is sent, so a crash in between loses no result. */
   private async finish(frame: CommandFrame, result: ResultReport, attempt?: Attempt): Promise<void> {
     if (!(await this.journal.finished(frame, result))) return;
+    // kill point: runner.after-finished
     const output = (attempt?.output.close() ?? Promise.resolve()).finally(() => this.closing.delete(frame.id));
     this.closing.set(frame.id, output);
     void output.then(() => this.poster.post(frame, result));

@@ -99,6 +99,7 @@ export class Presence {
        FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid) WHERE c.id = n."clientId"`,
       [this.gatewayId, newest(links)],
     );
+    // kill point: presence.after-arrival
     for (const link of links) {
       const { clientId, connectionId } = link;
       link.written = true;

@@ -47,7 +47,9 @@ export class AgentWords {
     const [word] = group;
     if (!foreseen && group.length === 1 && word) await this.weigh(word);
     else if (!foreseen) throw new Error('a word of these needs a closer look');
+    // kill point: words.after-commit
     this.announce(group);
+    // kill point: words.after-publish
     return group.map(() => undefined);
   }
 
@@ -64,6 +66,7 @@ export class AgentWords {
           this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []), transaction),
         ]);
         if (ended.length > 0 || moved !== moves.length) throw UNFORESEEN;
+        // kill point: words.before-commit
       });
       return true;
     } catch (error) {
@@ -85,6 +88,7 @@ export class AgentWords {
       if (word.kind === 'result' && mayFollow(word.body, move.to)) await this.commands.retryIfDue({ ...command, status: move.to }, true, transaction);
       const entry = entryOf(word);
       if (entry) await this.audit.record(entry, transaction);
+      // kill point: words.weighed
     });
   }
 

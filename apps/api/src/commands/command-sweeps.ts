@@ -102,6 +102,7 @@ export class CommandSweeps {
         `SELECT ${LOCKED} FROM commands WHERE ${where} LIMIT $1 FOR UPDATE SKIP LOCKED`,
         [limit],
       );
+      // kill point: sweep.before-moves
       for (const row of rows) {
         await act(row, transaction);
         const { id, clientId } = row;

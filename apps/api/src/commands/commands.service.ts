@@ -99,6 +99,7 @@ export class CommandsService {
       await this.record('commands.cancel', locked, by, transaction);
     });
     this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
+    // kill point: cancel.after-commit
     this.settle(command);
   }
 
@@ -109,6 +110,7 @@ export class CommandsService {
       }
       await this.store.retry(locked, 0, by, transaction);
       await this.record('commands.retry', locked, by, transaction);
+      // kill point: retry.before-commit
     });
     this.settle(command);
   }
@@ -139,6 +141,7 @@ export class CommandsService {
           await this.store.retryIfDue(command, false, transaction);
         }
       }
+      // kill point: session.before-commit
       const started = input.inFlight.filter((entry) => entry.state === 'started').map(({ id }) => id);
       const settleable = await this.store.provisional(agent.id, started, transaction);
       const current = new Map([...believed, ...settleable].map((command) => [command.id, command.attempt]));
@@ -146,6 +149,7 @@ export class CommandsService {
         .filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt)
         .map(({ id }) => id);
     });
+    // kill point: session.after-commit
     return { sessionId: uuid(), drop };
   }
 
@@ -161,6 +165,7 @@ export class CommandsService {
     return this.store.transaction(async (transaction) => {
       const command = await this.store.lock(id, transaction);
       if (!command) throw new NotFound('command');
+      // kill point: change.before-moves
       await act(command, transaction);
       return command;
     });

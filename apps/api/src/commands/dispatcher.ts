@@ -34,10 +34,13 @@ export class Dispatcher {
     for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) {
       const claimed = await this.hot.transaction(async (transaction) => {
         const held = await this.store.holdOnline(clientIds.slice(from, from + CLIENTS_AT_ONCE), transaction);
+        // kill point: dispatch.before-claim
         return held.length > 0 ? this.store.claim(held, transaction) : [];
       });
+      // kill point: dispatch.after-commit
       this.announce(claimed);
       if (claimed.length > 0) this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
+      // kill point: dispatch.after-publish
     }
   }
 
@@ -53,7 +56,9 @@ export class Dispatcher {
   }
 
   private async hand(clientIds: string[]): Promise<void> {
+    // kill point: queue.before-add
     const queued = this.queue.client.status === 'ready' && (await Promise.race([this.enqueue(clientIds), after(QUEUE_PATIENCE_MS)]));
+    // kill point: queue.after-add
     if (!queued) await this.dispatch(clientIds);
   }
 
@@ -73,6 +78,7 @@ export class DispatchProcessor {
 
   @Process({ concurrency: 4 })
   async process(job: Job<{ clientIds: string[] }>): Promise<void> {
+    // kill point: queue.job-taken
     await this.dispatcher.dispatch(job.data.clientIds);
   }
 }
@@ -135,6 +141,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
       this.due.clear();
       try {
         const rows = everybody ? await this.lookForAll() : await this.lookFor(clientIds);
+        // kill point: courier.before-write
         const byClient = new Map(clientIds.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
         for (const { clientId, running, ...frame } of rows) {
           const parcel = byClient.get(clientId) ?? { frames: [], cancels: [] };
@@ -143,6 +150,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
           else parcel.frames.push(frame);
         }
         for (const [clientId, { frames, cancels }] of byClient) this.gateway.deliver(clientId, frames, cancels);
+        // kill point: courier.after-write
       } catch (error) {
         this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
       }

@@ -93,14 +93,17 @@ export class Intake {
         if (!view) throw unknownClient(submission.command.clientId);
         return { stored: view };
       });
+      // kill point: intake.before-commit
       return { receipts, claimed: held.length > 0 ? await this.commands.claim(held, transaction) : [] };
     });
+    // kill point: intake.after-commit
     const fresh = receipts.flatMap((receipt) => ('stored' in receipt ? [receipt.stored] : []));
     this.dispatcher.announce(claimed);
     const handedOut = new Set(claimed.map(({ id }) => id));
     const waiting = fresh.filter(({ id }) => !handedOut.has(id));
     const told = new Set([...fresh, ...claimed].map(({ id }) => id));
     if (told.size > 0) this.announce([...told], [...new Set(waiting.map(({ clientId }) => clientId))]);
+    // kill point: intake.after-publish
     return receipts;
   }
 }

@@ -59,6 +59,7 @@ export class OutputService {
       return true;
     }));
     if (!found) throw new Hidden('commands.output', { type: 'command', id });
+    // kill point: output.after-commit
     this.bus.publish('commands', { ids: [id] });
   }
 

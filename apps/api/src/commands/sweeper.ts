@@ -45,6 +45,7 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
         ...(await this.sweeps.judgeDoubtful(AT_ONCE, (command, transaction) => this.judge(command, transaction))),
         ...(await this.sweeps.cancelOrphans(AT_ONCE)),
       ];
+      // kill point: sweep.after-commits
       if (ended.length > 0) this.bus.publish('commands', { ids: ended.map(({ id }) => id) });
       for (const { id, clientId, attempt, status } of ended) {
         this.bus.publish('cancel', { clientId, id, attempt, reason: status === 'timed_out' ? 'timed_out' : 'cancelled' });

@@ -42,7 +42,9 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       // Not waited for: it travels with the first statement, and fails with it.
       this.run(client, 'BEGIN').catch((error: Error) => (broken = error));
       const result = await work({ query: async (text, values) => (await this.run(client, text, values)).rows as never });
+      // kill point: hot.before-commit
       const { command } = await this.run(client, 'COMMIT');
+      // kill point: hot.after-commit
       if (command !== 'COMMIT') throw new Error('a statement that nobody waited for has failed: nothing was committed');
       return result;
     } catch (error) {

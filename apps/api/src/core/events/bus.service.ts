@@ -66,6 +66,7 @@ export class Bus implements OnApplicationShutdown {
   }
 
   private send(): void {
+    // kill point: bus.before-publish
     const news = this.leaving;
     this.leaving = [];
     this.publisher

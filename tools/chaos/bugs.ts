@@ -1,0 +1,6 @@
+/** A change of one place of the source; `search` must be there exactly once, so that no patch can rot. */
+export interface Patch {
+  file: string;
+  search: string;
+  replace: string;
+}

@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util';
+import { messageOf } from '../servers/process';
+import { Backends } from './backends';
+import { NEMESES } from './nemeses';
+import { describeOutcome } from './report';
+import { type Plan, run } from './run';
+
+const say = (line: string): void => console.log(line);
+
+/** `npm run chaos -- [--seed 42] [--minutes 5] [--rate 30] [--agents 3] [--only <part of a nemesis' name>] [--keep]` */
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: `${Date.now() % 1_000_000}` },
+      minutes: { type: 'string', default: '5' },
+      rate: { type: 'string', default: '30' },
+      agents: { type: 'string', default: '3' },
+      only: { type: 'string', multiple: true },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const nemeses = NEMESES.filter(({ name }) => values.only?.some((part) => name.includes(part)) ?? true);
+  const plan: Plan = {
+    seed: Number(values.seed),
+    minutes: Number(values.minutes),
+    rate: Number(values.rate),
+    servers: 2,
+    agents: Number(values.agents),
+    nemeses,
+  };
+  const backends = await Backends.start();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // Servers and agents stop by themselves when this process is gone.
+    process.once(signal, () => void backends.stop(values.keep).finally(() => process.exit(130)));
+  }
+  try {
+    const outcome = await run(backends, plan, say);
+    say(describeOutcome(plan, outcome));
+    const failed = outcome.findings.length > 0 || outcome.settledAfter === null;
+    if (values.keep) say(`kept: ${backends.folder}`);
+    return failed ? 1 : 0;
+  } finally {
+    await backends.stop(values.keep);
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    say(messageOf(error));
+    process.exit(1);
+  },
+);

@@ -1,0 +1,61 @@
+import type { HttpFaults, HttpLink } from '../network/http-link';
+import type { TcpLink } from '../network/tcp-link';
+import type { Random } from '../random';
+import type { World } from '../world';
+import { during, type Nemesis } from './nemesis';
+
+/** Faults of the bytes on a line, and of the requests that agents and clients make. */
+export const NETWORK_NEMESES: readonly Nemesis[] = [
+  onLine('connection reset', 4, async (link) => {
+    link.reset();
+    return true;
+  }),
+  onLine('line cut for a while', 2, async (link, random) => {
+    link.cut();
+    return during(random.whole(200, 4_000), () => link.mend());
+  }),
+  onLine('black hole', 3, async (link, random) => {
+    link.blackHole();
+    return during(random.whole(500, 6_000), () => link.mend());
+  }),
+  onLine('half-open connections', 2, async (link) => {
+    link.halfOpen();
+    return true;
+  }),
+  onLine('slow and lossy line', 2, async (link, random) => {
+    link.slow(random);
+    return during(random.whole(1_000, 4_000), () => link.mend());
+  }),
+  onRequests('duplicated requests', 2, { duplicate: 0.5 }),
+  onRequests('reordered requests', 2, { reorder: 0.3 }),
+  onRequests('requests done whose answers are lost', 3, { loseAnswer: 0.3 }),
+  onRequests('old requests that come again', 2, { replay: 0.3 }),
+];
+
+function onLine(name: string, weight: number, act: (link: TcpLink, random: Random) => Promise<boolean>): Nemesis {
+  const lines = ({ postgresLink, redisLink, agents }: World): TcpLink[] => [
+    postgresLink,
+    redisLink,
+    ...agents.map(({ link }) => link),
+  ];
+  return {
+    name,
+    weight,
+    lane: 'network',
+    strike: async (world: World, random: Random): Promise<boolean> => act(random.pick(lines(world)), random),
+  };
+}
+
+function onRequests(name: string, weight: number, faults: HttpFaults): Nemesis {
+  const links = ({ agentsLink, clientsLink }: World): HttpLink[] => [agentsLink, agentsLink, clientsLink];
+  return {
+    name,
+    weight,
+    lane: 'requests',
+    strike: async (world: World, random: Random): Promise<boolean> => {
+      const link = random.pick(links(world));
+      link.faults = faults;
+      return during(random.whole(500, 3_000), () => link.mend());
+    },
+  };
+}
