@@ -1,4 +1,5 @@
 import request from 'supertest';
+import { HotDatabase } from '../src/core/database/hot-database';
 import { eventually, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { TcpProxy } from './support/tcp-proxy';
@@ -88,5 +89,19 @@ describe('a server whose parts go away', () => {
     await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([running, next]));
     await eventually(() => expect(watching.of<{ id: string }>('command').some(({ id }) => id === next)).toBe(true));
     watching.close();
+  });
+
+  it('lives on when its connections are lost in the middle of its transactions', async () => {
+    const client = await env.client('lost-in-the-middle');
+    const transaction = env.app.get(HotDatabase).transaction(async (queries) => {
+      await queries.query('SELECT 1');
+      database.cut();
+      // The loss is heard of while no statement waits for an answer.
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      await queries.query('SELECT 1');
+    });
+    await expect(transaction).rejects.toThrow();
+    database.mend();
+    await eventually(async () => expect((await env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })).status).toBe(201));
   });
 });

@@ -38,6 +38,9 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
   async transaction<T>(work: (transaction: Queries) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    // The pool listens to idle connections only: without this, one that is lost between two statements ends the process.
+    const lost = (error: Error): void => void (broken = error);
+    client.on('error', lost);
     try {
       // Not waited for: it travels with the first statement, and fails with it.
       this.run(client, 'BEGIN').catch((error: Error) => (broken = error));
@@ -51,6 +54,7 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       await this.run(client, 'ROLLBACK').catch((fault: Error) => (broken = fault));
       throw error;
     } finally {
+      client.off('error', lost);
       client.release(broken);
     }
   }
