@@ -1,5 +1,7 @@
 import request from 'supertest';
+import { DataSource } from 'typeorm';
 import { HotDatabase } from '../src/core/database/hot-database';
+import type { Queries } from '../src/core/database/queries';
 import { eventually, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { TcpProxy } from './support/tcp-proxy';
@@ -10,7 +12,7 @@ describe('a server whose parts go away', () => {
   let database: TcpProxy;
   let redis: TcpProxy;
   beforeAll(async () => {
-    env = await TestEnvironment.create({}, async ({ databaseUrl, redisUrl }) => {
+    env = await TestEnvironment.create({ DB_HOT_QUERY_MS: '1000', DB_QUERY_MS: '1000' }, async ({ databaseUrl, redisUrl }) => {
       [database, redis] = [await TcpProxy.create(databaseUrl), await TcpProxy.create(redisUrl)];
       return { DATABASE_URL: through(databaseUrl, database), REDIS_URL: through(redisUrl, redis) };
     });
@@ -103,5 +105,29 @@ describe('a server whose parts go away', () => {
     await expect(transaction).rejects.toThrow();
     database.mend();
     await eventually(async () => expect((await env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })).status).toBe(201));
+  });
+
+  it('gives up connections to PostgreSQL that are half open, on either side', async () => {
+    const client = await env.client('half-open');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    // One transaction of each pool holds the command's lock when its server is gone without a word.
+    const waiting: (() => void)[] = [];
+    const holding = [env.app.get(HotDatabase), env.app.get(DataSource)].map((pool) =>
+      pool.transaction(async (queries: Queries) => {
+        await queries.query('SELECT 1 FROM commands WHERE id = $1 FOR SHARE', [id]);
+        await new Promise<void>((goOn) => waiting.push(goOn));
+        await queries.query('SELECT 1');
+      }),
+    );
+    await eventually(() => expect(waiting).toHaveLength(2));
+    database.freeze();
+    waiting.forEach((goOn) => goOn());
+    const ends = await Promise.allSettled(holding);
+    expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await eventually(async () => expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200));
+    expect((await env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })).status).toBe(201);
+    expect(await ready()).toEqual({ status: 200, down: [] });
   });
 });

@@ -2,7 +2,11 @@ import { Global, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config';
 import { HotDatabase } from './hot-database';
+import { ImpatientClient } from './impatient-client';
 import { prepareDatabase } from './owner';
+
+/** The server's end of a connection whose other end is gone without a word holds no lock for longer than that. */
+const withoutIdleLocks = (options: string | undefined, ms: number): string => `${options ?? ''} -c idle_in_transaction_session_timeout=${ms}`;
 
 const CONNECTION_OPTIONS = Symbol('the options of a connection once the owner has done their work');
 
@@ -30,7 +34,9 @@ class OwnerModule {}
           // Without a listener, a server that stops ends this process.
           poolErrorHandler: (error: Error) => new Logger('Database').warn(`idle connection lost: ${error.message}`),
           extra: {
-            ...(options && { options }),
+            options: withoutIdleLocks(options, config.DB_QUERY_MS),
+            query_timeout: config.DB_QUERY_MS,
+            Client: ImpatientClient,
             min: config.DB_POOL_MIN,
             idleTimeoutMillis: config.DB_POOL_IDLE_MS,
             connectionTimeoutMillis: config.DB_POOL_CONNECT_MS,
@@ -44,7 +50,10 @@ class OwnerModule {}
       provide: HotDatabase,
       inject: [Config, CONNECTION_OPTIONS],
       useFactory: (config: Config, options?: string) =>
-        new HotDatabase(config.DATABASE_URL, { max: config.DB_HOT_POOL_MAX, connectMs: config.DB_POOL_CONNECT_MS, options }),
+        new HotDatabase(config.DATABASE_URL, {
+          max: config.DB_HOT_POOL_MAX, connectMs: config.DB_POOL_CONNECT_MS, queryMs: config.DB_HOT_QUERY_MS,
+          options: withoutIdleLocks(options, config.DB_HOT_QUERY_MS),
+        }),
     },
   ],
   exports: [HotDatabase],

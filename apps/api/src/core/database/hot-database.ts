@@ -16,11 +16,13 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
   private readonly pool: Pool;
   private readonly names = new Map<string, string>();
 
-  constructor(url: string, settings: { max: number; connectMs: number; options?: string | undefined }) {
+  constructor(url: string, settings: { max: number; connectMs: number; queryMs: number; options?: string | undefined }) {
     this.pool = new Pool({
       connectionString: url,
       max: settings.max,
       connectionTimeoutMillis: settings.connectMs,
+      // An unanswered statement ends its connection: half of it may be gone, and nobody was told.
+      query_timeout: settings.queryMs,
       options: `${settings.options ?? ''} ${PLANNING}`,
       pipeline: true,
       stream: () => new OneWriteATurn(),
