@@ -112,7 +112,7 @@ async function freeze(process: Supervised, ms: number): Promise<boolean> {
 /** True when it has passed the point and died of it. */
 async function killAtPoint(process: Supervised, points: readonly string[], random: Random): Promise<boolean> {
   const before = process.exits.length;
-  process.arm(random.pick(points), random.whole(1, 12));
+  process.arm(random.pick(points), random.whole(1, 6));
   for (const end = Date.now() + POINT_PATIENCE_MS; Date.now() < end && process.exits.length === before;)
     await sleep(20);
   process.disarm();

@@ -84,7 +84,8 @@ export class HttpLink {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
     const call: Call = { method, path, headers, body: Buffer.concat(chunks) };
-    const { duplicate = 0, reorder = 0, loseAnswer = 0, replay = 0 } = method === 'POST' ? this.faults : {};
+    const { reorder = 0, loseAnswer = 0, ...repeats } = method === 'POST' ? this.faults : {};
+    const { duplicate = 0, replay = 0 } = mayRepeat(call) ? repeats : {};
     if (this.random.chance(replay)) this.replayLater(call, this.random.whole(200, MOST_REPLAY_MS));
     if (this.random.chance(reorder)) await sleep(this.random.whole(50, 2_000));
     if (this.random.chance(duplicate)) void this.send(call).then(drain, () => undefined);
@@ -172,6 +173,11 @@ export class HttpLink {
     if (port === undefined) throw new Error('no server behind this link');
     return port;
   }
+}
+
+/** What agents say, and what a client has given a key. Without one, a client that orders twice means it. */
+function mayRepeat({ headers }: Call): boolean {
+  return headers['idempotency-key'] !== undefined || headers.authorization?.startsWith('Bearer sk_') === true;
 }
 
 function drain(response: IncomingMessage): void {
