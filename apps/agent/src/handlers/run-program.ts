@@ -36,14 +36,14 @@ export async function runProgram(
   };
   context.signal.addEventListener('abort', kill, { once: true });
   const tails = { stdout: new Tail(), stderr: new Tail() };
-  const news = { at: Date.now(), writing: 0 };
+  const news = { at: performance.now(), writing: 0 };
   const read = async (name: 'stdout' | 'stderr', stream: Readable | null): Promise<void> => {
     for await (const bytes of (stream ?? []) as AsyncIterable<Buffer>) {
       tails[name].add(bytes);
       news.writing++;
       if (options.live) await context.output.write(name, bytes);
       news.writing--;
-      news.at = Date.now();
+      news.at = performance.now();
     }
   };
   const reading = Promise.allSettled([read('stdout', child.stdout), read('stderr', child.stderr)]);
@@ -69,8 +69,8 @@ export async function runProgram(
 
 /** Time that a slow server takes for the output does not count as silence. */
 async function quiet(news: { at: number; writing: number }, signal: AbortSignal): Promise<void> {
-  const from = Date.now();
-  while (!signal.aborted && (news.writing > 0 || Date.now() - Math.max(from, news.at) < DRAIN_MS)) {
+  const from = performance.now();
+  while (!signal.aborted && (news.writing > 0 || performance.now() - Math.max(from, news.at) < DRAIN_MS)) {
     await wait(50, signal).catch(() => undefined);
   }
 }

@@ -14,8 +14,8 @@ const RETRY_MS = 200;
  */
 export async function lockFolder(folder: string, patienceMs = 15_000): Promise<void> {
   const name = `gwanje-agent-${createHash('sha256').update(realPath(folder)).digest('hex').slice(0, 32)}`;
-  for (const end = Date.now() + patienceMs; !(await listen(address(name))); await wait(RETRY_MS)) {
-    if (Date.now() > end) throw new Error(`another agent works with the folder ${folder}`);
+  for (const end = performance.now() + patienceMs; !(await listen(address(name))); await wait(RETRY_MS)) {
+    if (performance.now() > end) throw new Error(`another agent works with the folder ${folder}`);
   }
 }
 

@@ -38,12 +38,13 @@ export class Attempt {
 
   /** Only after the server's yes to the start: the timeout counts from there. */
   async run(handler: Handler, idempotent: boolean): Promise<ResultReport> {
-    const began = Date.now();
+    // Not by the machine's clock, which may be set back meanwhile.
+    const began = performance.now();
     const timer = setTimeout(() => this.end('timed_out'), Math.min(this.frame.timeoutMs, 2 ** 31 - 1));
     // The end may have been asked for before the beginning.
     const result = this.reason ? { success: false } : await this.handle(handler);
     clearTimeout(timer);
-    const report = { attempt: this.frame.attempt, ...result, durationMs: Date.now() - began };
+    const report = { attempt: this.frame.attempt, ...result, durationMs: Math.round(performance.now() - began) };
     // What was done before the end could reach it is done, and must not be called cancelled.
     return this.reason && !result.success ? { ...report, ...this.verdict(this.reason, idempotent) } : report;
   }

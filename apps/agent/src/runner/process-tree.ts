@@ -29,9 +29,9 @@ export async function killTree(commandId: string, pid?: number): Promise<boolean
   if (process.platform === 'win32') return killOnWindows(pid);
   signalAll('SIGTERM', commandId, pid);
   if (await isGone(commandId, pid, TERM_GRACE_MS)) return true;
-  const until = Date.now() + GIVE_UP_MS - TERM_GRACE_MS;
+  const until = performance.now() + GIVE_UP_MS - TERM_GRACE_MS;
   // Repeated, because a process may fork between the look and the signal.
-  while (Date.now() < until) {
+  while (performance.now() < until) {
     signalAll('SIGKILL', commandId, pid);
     if (await isGone(commandId, pid, 200)) return true;
   }
@@ -78,11 +78,11 @@ function statOf(pid: string): string[] {
 }
 
 async function isGone(commandId: string, pid: number | undefined, withinMs: number): Promise<boolean> {
-  const until = Date.now() + withinMs;
+  const until = performance.now() + withinMs;
   do {
     await wait(50);
     if (!groupLives(pid) && markedProcesses(commandId).length === 0) return true;
-  } while (Date.now() < until);
+  } while (performance.now() < until);
   return false;
 }
 

@@ -81,6 +81,16 @@ describe('Runner', () => {
 
   const ran = (): string[] => runs.map(({ frame: { id, attempt } }) => `${id}/${attempt}`);
 
+  it("measures what an attempt took by no clock that may be set back", async () => {
+    await runner.accept(frame('a'));
+    await until(() => expect(ran()).toEqual(['a/1']));
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(0);
+    ends.get('a')?.({ success: true });
+    await until(() => expect(results.get('a')?.success).toBe(true));
+    clock.mockRestore();
+    expect(results.get('a')?.durationMs).toBeGreaterThanOrEqual(0);
+  });
+
   it('runs an attempt once, however often it is sent', async () => {
     await Promise.all([runner.accept(frame('a')), runner.accept(frame('a'))]);
     await until(() => expect(ran()).toEqual(['a/1']));
