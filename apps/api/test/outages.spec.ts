@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { isAway } from '../src/core/database/away';
 import { HotDatabase } from '../src/core/database/hot-database';
 import type { Queries } from '../src/core/database/queries';
+import { SteadyClient } from '../src/core/database/steady-client';
 import { eventually, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { TcpProxy } from './support/tcp-proxy';
@@ -99,9 +100,11 @@ describe('a server whose parts go away', () => {
     for (const pool of [env.app.get(HotDatabase), env.app.get(DataSource)]) {
       const transaction = pool.transaction(async (queries: Queries) => {
         await queries.query('SELECT 1');
+        const heard = jest.spyOn(SteadyClient.prototype, 'emit');
         database.cut();
         // The loss is heard of while no statement waits for an answer.
-        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+        await eventually(() => expect(heard).toHaveBeenCalledWith('error', expect.anything()));
+        heard.mockRestore();
         await queries.query('SELECT 1');
       });
       expect(isAway(await transaction.catch((error: unknown) => error))).toBe(true);

@@ -2,7 +2,7 @@ import { Global, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config';
 import { HotDatabase } from './hot-database';
-import { ImpatientClient } from './impatient-client';
+import { SteadyClient } from './steady-client';
 import { prepareDatabase } from './owner';
 
 /** The server's end of a connection whose other end is gone without a word holds no lock for longer than that. */
@@ -36,7 +36,7 @@ class OwnerModule {}
           extra: {
             options: withoutIdleLocks(options, config.DB_QUERY_MS),
             query_timeout: config.DB_QUERY_MS,
-            Client: ImpatientClient,
+            Client: SteadyClient,
             min: config.DB_POOL_MIN,
             idleTimeoutMillis: config.DB_POOL_IDLE_MS,
             connectionTimeoutMillis: config.DB_POOL_CONNECT_MS,

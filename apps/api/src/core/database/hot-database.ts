@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { hash } from 'node:crypto';
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import type { Queries } from './queries';
+import { SteadyClient } from './steady-client';
 
 /** A statement is planned once for a connection, whatever the tables hold by then: by index, or it would read all of a table that has grown since. */
 const PLANNING = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off';
@@ -25,6 +26,7 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       query_timeout: settings.queryMs,
       options: `${settings.options ?? ''} ${PLANNING}`,
       pipeline: true,
+      Client: SteadyClient,
       stream: () => new OneWriteATurn(),
     });
     // Without a listener, a server that stops ends this process.
@@ -40,9 +42,6 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
   async transaction<T>(work: (transaction: Queries) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
-    // The pool listens to idle connections only: without this, one that is lost between two statements ends the process.
-    const lost = (error: Error): void => void (broken = error);
-    client.on('error', lost);
     try {
       // Not waited for: it travels with the first statement, and fails with it.
       this.run(client, 'BEGIN').catch((error: Error) => (broken = error));
@@ -56,7 +55,6 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       await this.run(client, 'ROLLBACK').catch((fault: Error) => (broken = fault));
       throw error;
     } finally {
-      client.off('error', lost);
       client.release(broken);
     }
   }

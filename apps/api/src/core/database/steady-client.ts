@@ -1,10 +1,16 @@
 import { Client } from 'pg';
 
 /**
- * A connection that ends itself when a statement is not answered within the pool's `query_timeout`: PostgreSQL, or the way to it, may be
- * gone without a word, and whatever is asked on it later would wait as well.
+ * A connection whose loss is never more than an error of what was asked on it. It ends itself when a statement is not answered within the
+ * pool's `query_timeout`: PostgreSQL, or the way to it, may be gone without a word, and whatever is asked later would wait as well.
  */
-export class ImpatientClient extends Client {
+export class SteadyClient extends Client {
+  constructor(...args: ConstructorParameters<typeof Client>) {
+    super(...args);
+    // Its pool listens only while it is idle, and whoever takes it begins a moment later: unheard, the loss would end the process.
+    this.on('error', () => undefined);
+  }
+
   override query = ((...args: Parameters<Client['query']>): unknown => {
     const answer: unknown = super.query(...args);
     if (answer instanceof Promise) answer.catch((error: Error) => error.message === 'Query read timeout' && this.cutOff(error));
