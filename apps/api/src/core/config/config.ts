@@ -54,7 +54,7 @@ export class Config {
   @Type(() => Number) @IsInt() @Min(2) DB_HOT_POOL_MAX = 8;
   /** Milliseconds without an answer after which a connection counts as lost; of those for commands, and of the others. */
   @Type(() => Number) @IsInt() @Min(100) DB_HOT_QUERY_MS = 10_000;
-  @Type(() => Number) @IsInt() @Min(100) DB_QUERY_MS = 60_000;
+  @Type(() => Number) @IsInt() @Min(100) DB_QUERY_MS = 30_000;
   @Type(() => Number) @IsInt() @Min(0) DB_POOL_IDLE_MS = 30_000;
   @Type(() => Number) @IsInt() @Min(1) DB_POOL_CONNECT_MS = 2_000;
 
