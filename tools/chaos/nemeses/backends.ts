@@ -107,7 +107,7 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     strike: async (world: World, random: Random): Promise<boolean> =>
       withClient(world.databaseUrl, async (client) => {
         await client.query('BEGIN');
-        await client.query('SELECT id FROM clients FOR UPDATE');
+        await client.query('SELECT id FROM clients ORDER BY id FOR UPDATE');
         return during(random.whole(500, 4_000), () => client.query('ROLLBACK'));
       }),
   },

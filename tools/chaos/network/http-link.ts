@@ -30,6 +30,7 @@ interface Call {
 }
 
 const MOST_REPLAY_MS = 8_000;
+const PATIENCE_MS = 45_000;
 /** Statuses that a server in trouble answers with; 500 is never one of them. */
 const TROUBLE = [502, 503, 504];
 
@@ -133,14 +134,27 @@ export class HttpLink {
 
   private sendTo(port: number, { method, path, headers, body }: Call): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      let answered = false;
       const outgoing = request(
         { host: '127.0.0.1', port, method, path, headers, agent: this.keepAlive },
         (response) => {
+          answered = true;
           const status = response.statusCode ?? 0;
           if (status >= 500 && !TROUBLE.includes(status)) this.complain(`${method} ${path}`, status, response);
           resolve(response);
         },
       );
+      // Longer than anything that is done to a server.
+      outgoing.setTimeout(PATIENCE_MS, () => {
+        if (answered) return;
+        this.unexpected.push({
+          at: Date.now(),
+          call: `${method} ${path}`,
+          status: 0,
+          body: `no answer within ${PATIENCE_MS} ms`,
+        });
+        outgoing.destroy(new Error('no answer'));
+      });
       outgoing.once('error', reject);
       outgoing.end(body);
     });

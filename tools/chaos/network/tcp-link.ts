@@ -13,6 +13,8 @@ interface Wire {
 /** The bytes between two parts of the installation, and what a network may do to them. */
 export class TcpLink {
   private readonly wires = new Set<Wire>();
+  /** Also those of dead wires of which one end is closed. */
+  private readonly sockets = new Set<Socket>();
   private refusing = false;
   private hole?: Promise<void>;
   private fill?: () => void;
@@ -78,7 +80,8 @@ export class TcpLink {
 
   async close(): Promise<void> {
     this.mend();
-    this.cut();
+    this.refusing = true;
+    for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
 
@@ -105,7 +108,9 @@ export class TcpLink {
       [near, far],
       [far, near],
     ] as const) {
+      this.sockets.add(socket);
       socket.once('close', () => {
+        this.sockets.delete(socket);
         this.wires.delete(wire);
         // Whoever is behind a dead wire does not hear of the end either.
         if (!wire.dead) other.destroy();
