@@ -1,6 +1,303 @@
-/** A change of one place of the source; `search` must be there exactly once, so that no patch can rot. */
-export interface Patch {
-  file: string;
-  search: string;
-  replace: string;
+import type { LoadSettings } from './load';
+import { NEMESES } from './nemeses';
+import type { Nemesis } from './nemeses/nemesis';
+import { onPostgresLine } from './nemeses/network';
+import { killAgentAt } from './nemeses/processes';
+import type { Patch } from './patch';
+
+/** A mistake that somebody could make, planted into the source, and the short plan under which it must be found. */
+export interface Bug {
+  name: string;
+  patches: readonly Patch[];
+  nemeses: readonly Nemesis[];
+  load?: Pick<LoadSettings, 'failing' | 'cancels'>;
 }
+
+const API = 'apps/api/src/';
+const AGENT = 'apps/agent/src/';
+const RETRYING = { failing: 60 };
+
+const named = (...names: string[]): Nemesis[] =>
+  names.map((name) => {
+    const found = NEMESES.find((nemesis) => nemesis.name === name);
+    if (!found) throw new Error(`no nemesis ${name}`);
+    return found;
+  });
+const replace = (file: string, search: string, by: string): Patch => ({ file, search, replace: by });
+const drop = (file: string, search: string): Patch => replace(file, search, '');
+
+export const BUGS: readonly Bug[] = [
+  {
+    name: 'the fence is dropped from the statement that moves',
+    patches: [drop(`${API}commands/command-store.ts`, ' AND c.attempt = coalesce(n.attempt, c.attempt)')],
+    nemeses: named('old requests that come again'),
+    load: RETRYING,
+  },
+  {
+    name: 'a result is taken whatever its attempt',
+    patches: [
+      replace(
+        `${API}commands/agent-words.ts`,
+        '  requireCurrent(command, attempt);\n  if (!TAKES_A_RESULT',
+        '  if (!TAKES_A_RESULT',
+      ),
+      replace(
+        `${API}commands/agent-words.ts`,
+        'if (command.reported?.attempt === attempt) {',
+        'if (command.reported?.attempt === attempt && command.attempt === attempt) {',
+      ),
+    ],
+    nemeses: named('old requests that come again'),
+    load: RETRYING,
+  },
+  {
+    name: 'the agent does not write down that it starts',
+    patches: [
+      replace(
+        `${AGENT}journal/journal.ts`,
+        "return this.move(frame, { frame, state: 'started' });",
+        "this.entries.set(frame.id, { frame, state: 'started' });\n    return true;",
+      ),
+    ],
+    nemeses: [killAgentAt('runner.after-run')],
+  },
+  {
+    name: 'the agent forgets a result before the server has it',
+    patches: [
+      replace(
+        `${AGENT}runner/result-poster.ts`,
+        '    // kill point: poster.before-post',
+        '    // kill point: poster.before-post\n    await this.journal.remove(frame);\n    globalThis.killPoint("forgotten");',
+      ),
+    ],
+    nemeses: [killAgentAt('forgotten')],
+  },
+  {
+    name: 'the agent does not wait for the yes to its start',
+    patches: [
+      replace(
+        `${AGENT}runner/runner.ts`,
+        'if (!(await this.mayStart(attempt))) return;',
+        'void this.mayStart(attempt);',
+      ),
+    ],
+    nemeses: named('reordered requests'),
+    load: { cancels: 30 },
+  },
+  {
+    name: 'the agent runs again what may have happened',
+    patches: [
+      replace(
+        `${AGENT}runner/runner.ts`,
+        'if (isIdempotent(frame)) continue;',
+        'if (isIdempotent(frame) || frame) continue;',
+      ),
+    ],
+    nemeses: [killAgentAt('runner.after-run')],
+  },
+  {
+    name: 'the agent takes a server in trouble for a refusal, and any refusal for the last word',
+    patches: [
+      replace(
+        `${AGENT}link/api-client.ts`,
+        'if (status >= 500 || status === 429 || status === 408)',
+        'if (status === 429 || status === 408)',
+      ),
+      drop(`${AGENT}runner/result-poster.ts`, 'if (answer.status !== 404 && answer.status !== 409) return;'),
+    ],
+    nemeses: named('killed backends of PostgreSQL', 'PostgreSQL immediate restart'),
+  },
+  {
+    name: 'the agent measures by the clock on the wall',
+    patches: [
+      replace(`${AGENT}runner/attempt.ts`, 'const began = performance.now();', 'const began = Date.now();'),
+      replace(`${AGENT}runner/attempt.ts`, 'Math.round(performance.now() - began)', 'Date.now() - began'),
+    ],
+    nemeses: named('clock jump of an agent'),
+  },
+  {
+    name: 'the key of a repeat is not looked at',
+    patches: [
+      replace(`${API}commands/intake.ts`, 'if (!idempotency) return null;', 'if (!idempotency || id) return null;'),
+    ],
+    nemeses: named('duplicated requests', 'requests done whose answers are lost'),
+  },
+  {
+    name: "the audit of the agents' words stands outside of their transaction",
+    patches: [
+      replace(
+        `${API}commands/agent-words.ts`,
+        'this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []), transaction)',
+        'this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []))',
+      ),
+    ],
+    nemeses: named('duplicated requests', 'requests done whose answers are lost'),
+  },
+  {
+    name: 'the audit of new commands stands outside of their transaction',
+    patches: [
+      replace(
+        `${API}commands/intake.ts`,
+        'this.audit.recordAll(fresh.map(entryOf), transaction)',
+        'this.audit.recordAll(fresh.map(entryOf))',
+      ),
+    ],
+    nemeses: named('duplicated requests', 'killed backends of PostgreSQL', 'exhausted pool behind held locks'),
+  },
+  {
+    name: 'the sweeper times out whatever its state is',
+    patches: [
+      replace(
+        `${API}commands/command-sweeps.ts`,
+        "status IN ('dispatched', 'running') AND deadline_at <= now()",
+        'deadline_at <= now()',
+      ),
+    ],
+    nemeses: named('FLUSHALL'),
+  },
+  {
+    name: 'the sweeper expires what runs',
+    patches: [
+      replace(
+        `${API}commands/command-sweeps.ts`,
+        "status IN ('pending', 'dispatched') AND expires_at <= now()",
+        "status IN ('pending', 'dispatched', 'running') AND expires_at <= now()",
+      ),
+    ],
+    nemeses: named('SIGSTOP of an agent'),
+  },
+  {
+    name: 'the sweeper does not look for what waits',
+    patches: [
+      drop(`${API}commands/sweeper.ts`, 'await this.dispatcher.dispatch(await this.sweeps.findStarving(AT_ONCE));'),
+    ],
+    nemeses: named('FLUSHALL'),
+    load: RETRYING,
+  },
+  {
+    name: 'the claim does not wait until the time has come',
+    patches: [
+      replace(
+        `${API}commands/command-store.ts`,
+        "p.status = 'pending' AND p.due_at <= now() AND (p.expires_at",
+        "p.status = 'pending' AND (p.expires_at",
+      ),
+    ],
+    nemeses: named('FLUSHALL'),
+  },
+  {
+    name: "a time-out is the server's last word",
+    patches: [
+      replace(`${API}commands/agent-words.ts`, "[...UNSETTLED, 'timed_out', 'indeterminate']", '[...UNSETTLED]'),
+    ],
+    nemeses: named('SIGSTOP of an agent beyond every time-out'),
+  },
+  {
+    name: 'a new session drops what the agent runs',
+    patches: [
+      replace(
+        `${API}commands/commands.service.ts`,
+        'current.get(entry.id) !== entry.attempt)',
+        'current.get(entry.id) !== entry.attempt + 1)',
+      ),
+    ],
+    nemeses: named('connection reset'),
+  },
+  {
+    name: 'a retry keeps its attempt',
+    patches: [
+      replace(
+        `${API}commands/command-store.ts`,
+        "SET status = 'pending', attempt = attempt + 1,",
+        "SET status = 'pending',",
+      ),
+    ],
+    nemeses: named('FLUSHALL'),
+    load: RETRYING,
+  },
+  {
+    name: 'what may have happened is repeated by itself',
+    patches: [
+      replace(
+        `${API}commands/command-store.ts`,
+        'const safe = certain || ACTIONS[command.action]?.idempotent === true;',
+        'const safe = certain || !!command.action;',
+      ),
+    ],
+    nemeses: named('SIGSTOP of an agent beyond every time-out', 'SIGKILL of an agent'),
+  },
+  {
+    name: 'the answer does not wait for the commit',
+    patches: [
+      replace(
+        `${API}core/database/hot-database.ts`,
+        "const { command } = await this.run(client, 'COMMIT');",
+        "const command = 'COMMIT' as string;\n      await new Promise((resolve) => setTimeout(resolve));\n      setTimeout(() => this.run(client, 'COMMIT').then(() => client.release(), () => client.release(true)), 50);\n      return result;",
+      ),
+    ],
+    nemeses: named('killed backends of PostgreSQL', 'PostgreSQL immediate restart'),
+  },
+  {
+    name: 'a group is tried again when nobody knows whether it was written',
+    patches: [replace(`${API}core/database/group-commit.ts`, 'if (half === 0 || isAway(error))', 'if (half === 0)')],
+    nemeses: named('commit that succeeds, and its caller sees a reset'),
+  },
+  {
+    name: 'a retry leaves no audit row',
+    patches: [
+      drop(`${API}commands/commands.service.ts`, "await this.record('commands.retry', locked, by, transaction);"),
+    ],
+    nemeses: named('FLUSHALL'),
+  },
+  {
+    name: 'what Gwanje does by itself leaves no audit row',
+    patches: [
+      drop(
+        `${API}commands/command-sweeps.ts`,
+        "await this.audit.record({ by: SYSTEM, action, target: { type: 'command', id }, clientId, outcome: 'done' }, transaction);",
+      ),
+    ],
+    nemeses: named('SIGSTOP of an agent'),
+  },
+  {
+    name: 'what was cancelled may still start',
+    patches: [
+      replace(
+        `${API}commands/agent-words.ts`,
+        "const STARTABLE: readonly CommandState[] = ['dispatched'];",
+        "const STARTABLE: readonly CommandState[] = ['dispatched', 'cancelled'];",
+      ),
+    ],
+    nemeses: named('reordered requests'),
+    load: { cancels: 30 },
+  },
+  {
+    name: 'the cancel of what runs is answered and not written',
+    patches: [
+      drop(`${API}commands/commands.service.ts`, 'await this.store.requestCancel(locked, by.id, transaction);'),
+    ],
+    nemeses: named('FLUSHALL'),
+    load: { cancels: 30 },
+  },
+  {
+    name: 'a statement waits for its answer for ever',
+    patches: [drop(`${API}core/database/hot-database.ts`, 'query_timeout: settings.queryMs,')],
+    nemeses: [onPostgresLine('half-open connections')],
+  },
+  {
+    name: 'nobody hears of a lost connection that is in use',
+    patches: [drop(`${API}core/database/steady-client.ts`, "this.on('error', () => undefined);")],
+    nemeses: [onPostgresLine('connection reset'), ...named('killed backends of PostgreSQL')],
+  },
+  {
+    name: 'the history is not written with a claim',
+    patches: [
+      replace(
+        `${API}commands/command-store.ts`,
+        "SELECT id, revision, 'dispatched', attempt FROM moved\n       )",
+        "SELECT id, revision, 'dispatched', attempt FROM moved WHERE false\n       )",
+      ),
+    ],
+    nemeses: named('FLUSHALL'),
+  },
+];

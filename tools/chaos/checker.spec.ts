@@ -29,6 +29,7 @@ const create = (change: Partial<Create> = {}): Create => ({
   effect: 'shell',
   exitCode: 0,
   clientId: MACHINE,
+  notBefore: null,
   ...change,
 });
 /** `event` or `event/attempt`, in order. */
@@ -170,6 +171,28 @@ describe('the checker', () => {
       'a word of an old attempt in the history',
       'stale-accepted',
       { logs: logs('created', 'dispatched', 'failed', 'retry/2', 'dispatched/2', 'completed/1') },
+    ],
+    ['a command that was dispatched before its time', 'illegal', { calls: [create({ notBefore: 2 })] }],
+    [
+      'a time-out of what the agent could tell',
+      'lost',
+      {
+        rows: [row({ status: 'timed_out', result: null, reportedAttempt: null })],
+        logs: logs('created', 'dispatched', 'running', 'timed_out'),
+      },
+    ],
+    [
+      'doubt about what may be run again',
+      'unexplained',
+      ended('indeterminate', ['dispatched', 'running', 'indeterminate'], {
+        rows: [row({ status: 'indeterminate', action: 'noop' })],
+        agentEnds: [{ clientId: MACHINE, at: 2 }],
+      }),
+    ],
+    [
+      'an audit row without a command',
+      'unexplained',
+      { audits: [...AUDITED, { ...audit('commands.create'), commandId: 'nobody' }] },
     ],
     ['an effect without a command', 'unexplained', { effects: [effect(), effect(1, { commandId: 'nobody' })] }],
     ['a command that nobody ordered', 'unexplained', { calls: [] }],

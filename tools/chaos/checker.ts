@@ -60,6 +60,10 @@ export function check(history: History): Finding[] {
     checkWords(one, say);
     checkExplained(one, history, say);
   }
+  for (const { commandId, action, outcome } of history.audits) {
+    if (outcome === 'done' && !rows.has(commandId))
+      report('unexplained', commandId, `an audit row ${action}, and no such command`);
+  }
   for (const { commandId, tag } of history.effects) {
     if (!rows.has(commandId)) report('unexplained', commandId, `an effect of ${tag}, and no such command`);
   }
@@ -100,10 +104,13 @@ const STATE_OF_EVENT: Record<string, CommandState> = { created: 'pending', retry
 const NOTES = new Set(['cancel_requested']);
 const stateOf = ({ event }: Log): CommandState => STATE_OF_EVENT[event] ?? (event as CommandState);
 
-function checkMoves({ row, logs }: Case, say: (fault: Fault, why: string) => void): void {
+function checkMoves({ row, create, logs }: Case, say: (fault: Fault, why: string) => void): void {
   logs.forEach(({ revision }, index) => {
     if (revision !== index + 1) say('illegal', `revision ${revision} stands at place ${index + 1} of the history`);
   });
+  const due = create?.notBefore ?? 0;
+  if (logs.some(({ event, attempt, at }) => event === 'dispatched' && attempt === 1 && at < due))
+    say('illegal', 'it was dispatched before its time');
   const moves = logs.filter(({ event }) => !NOTES.has(event));
   if (moves[0]?.event !== 'created') say('illegal', `the history begins with ${moves[0]?.event ?? 'nothing'}`);
   for (const [index, to] of moves.entries()) {
@@ -178,10 +185,14 @@ function checkEffects(
     say('unexplained', `it succeeded, and is failed: ${row.errorMessage}`);
   if (row.status === 'completed' && create.exitCode !== 0) say('unexplained', 'it failed, and is completed');
   logs.forEach(({ event, data }, index) => {
-    const before = logs[index - 1]?.event ?? '';
-    if (event === 'retry' && data['by'] === 'automatic' && before !== 'failed')
-      say('illegal', `repeated by itself after ${before}, though it may have happened`);
+    const before = logs[index - 1];
+    // What the agent itself says has ended may be repeated; `success` is in the history of its words only.
+    const certain = before?.event === 'failed' || (before?.event === 'timed_out' && 'success' in before.data);
+    if (event === 'retry' && data['by'] === 'automatic' && !certain)
+      say('illegal', `repeated by itself after ${before?.event ?? 'nothing'}, though it may have happened`);
   });
+  if (row.status === 'timed_out' && attempts.has(row.attempt) && row.reportedAttempt !== row.attempt)
+    say('lost', "it took effect, and its agent's word on it is missing");
 }
 
 /** What is told is told in the same transaction: neither stands without the other. */
@@ -229,6 +240,8 @@ function checkWords({ row, logs, calls }: Case, say: (fault: Fault, why: string)
 /** Gwanje may say that nobody can know only where an agent was ended while it had the command. */
 function checkExplained({ row, logs }: Case, { agentEnds }: History, say: (fault: Fault, why: string) => void): void {
   if (row.status !== 'indeterminate') return;
+  if (row.action !== 'shell')
+    say('unexplained', `it is indeterminate, and its action may be run again: ${row.errorMessage}`);
   const own = logs.filter(({ attempt }) => attempt === row.attempt);
   const from = own.find(({ event }) => event === 'dispatched')?.at ?? 0;
   const until = own.filter(({ event }) => event === 'indeterminate').at(-1)?.at ?? 0;

@@ -38,6 +38,7 @@ export type Call =
       effect: EffectKind;
       exitCode: number;
       clientId: string;
+      notBefore: number | null;
     })
   | (BaseCall & { kind: 'cancel' | 'retry'; id: string })
   | (BaseCall & { kind: 'read'; id: string; state: CommandState | null; attempt: number | null });

@@ -20,8 +20,9 @@ export interface LoadSettings {
   effectProgram: string;
   /** New commands a second. */
   rate: number;
-  /** Of commands that are not idempotent and of those that are tried again. */
-  retries?: boolean;
+  /** Of each hundred shell commands, those that fail; of each hundred calls, the cancels. */
+  failing?: number;
+  cancels?: number;
 }
 
 interface Answer {
@@ -72,9 +73,10 @@ export class Load {
 
   private next(): Promise<void> {
     const dice = this.random.next();
-    if (this.recent.length > 0 && dice < 0.06) return this.change('cancel', this.random.pick(this.recent));
-    if (this.recent.length > 0 && dice < 0.12) return this.change('retry', this.random.pick(this.recent));
-    if (this.recent.length > 0 && dice < 0.16) return this.read(this.random.pick(this.recent));
+    const cancels = (this.settings.cancels ?? 6) / 100;
+    if (this.recent.length > 0 && dice < cancels) return this.change('cancel', this.random.pick(this.recent));
+    if (this.recent.length > 0 && dice < cancels + 0.06) return this.change('retry', this.random.pick(this.recent));
+    if (this.recent.length > 0 && dice < cancels + 0.1) return this.read(this.random.pick(this.recent));
     return this.order(dice < 0.65 ? 'shell' : dice < 0.85 ? 'none' : 'file');
   }
 
@@ -83,7 +85,8 @@ export class Load {
     const { random } = this;
     const tag = `t-${randomUUID()}`;
     const machine = random.pick(this.settings.machines);
-    const exitCode = effect === 'shell' && random.chance(0.15) ? 3 : 0;
+    const exitCode = effect === 'shell' && random.chance((this.settings.failing ?? 15) / 100) ? 3 : 0;
+    const notBefore = random.chance(0.05) ? Date.now() + random.whole(200, 3_000) : null;
     const body = {
       clientId: machine.id,
       ...this.task(effect, tag, machine, exitCode),
@@ -91,7 +94,7 @@ export class Load {
       timeoutMs: 20_000,
       maxAttempts: random.chance(0.4) ? random.whole(2, 3) : 1,
       ...(random.chance(0.08) && { expiresAt: new Date(Date.now() + random.whole(500, 5_000)).toISOString() }),
-      ...(random.chance(0.05) && { notBefore: new Date(Date.now() + random.whole(200, 3_000)).toISOString() }),
+      ...(notBefore && { notBefore: new Date(notBefore).toISOString() }),
     };
     const key = random.chance(0.75) ? randomUUID() : null;
     for (let tries = 0; tries < (key ? REPEATS : 1); tries++) {
@@ -103,7 +106,7 @@ export class Load {
         key ? { 'Idempotency-Key': key } : {},
       );
       const id = status === 201 ? String(answer['id']) : null;
-      this.calls.push({ kind: 'create', at, status, tag, key, id, effect, exitCode, clientId: machine.id });
+      this.calls.push({ kind: 'create', at, status, tag, key, id, effect, exitCode, clientId: machine.id, notBefore });
       if (id) this.remember(id);
       if (status !== null) return;
       await sleep(REPEAT_MS);

@@ -12,7 +12,7 @@ const options = require('../jest/swc.cjs');
 
 const ROOT = join(__dirname, '..', '..');
 const MARKER = /^(\s*)\/\/ kill point: ([\w.-]+)$/gm;
-const { CHAOS_FOLDER: folder, CHAOS_BUG: bug = '[]' } = process.env;
+const { CHAOS_FOLDER: folder, CHAOS_COMPILED: compiled, CHAOS_BUG: bug = '[]' } = process.env;
 delete process.env.CHAOS_BUG;
 const patches = JSON.parse(bug);
 
@@ -24,10 +24,10 @@ Module._extensions['.ts'] = (module, filename) => module._compile(compile(filena
 /** A process is started again and again in one run: what was compiled once is kept. */
 function compile(filename) {
   const source = mark(patch(readFileSync(filename, 'utf8'), relative(ROOT, filename)));
-  const kept = join(folder, 'compiled', createHash('sha256').update(filename + source).digest('hex'));
+  const kept = join(compiled, createHash('sha256').update(filename + source).digest('hex'));
   if (existsSync(kept)) return readFileSync(kept, 'utf8');
   const { code } = transformSync(source, { ...options, filename, sourceMaps: 'inline' });
-  mkdirSync(join(folder, 'compiled'), { recursive: true });
+  mkdirSync(compiled, { recursive: true });
   writeFileSync(`${kept}.${process.pid}`, code);
   renameSync(`${kept}.${process.pid}`, kept);
   return code;

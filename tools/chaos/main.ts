@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../servers/process';
 import { Backends } from './backends';
+import { hunt } from './hunt';
 import { NEMESES } from './nemeses';
 import { describeOutcome } from './report';
 import { type Plan, run } from './run';
 
 const say = (line: string): void => console.log(line);
 
-/** `npm run chaos -- [--seed 42] [--minutes 5] [--rate 30] [--agents 3] [--only <part of a nemesis' name>] [--keep]` */
+/** `npm run chaos -- [--seed 42] [--minutes 5] [--rate 30] [--agents 3] [--only <part of a nemesis' name>] [--keep]`, or `-- --bugs` and `-- --bug <part of its name>`: plants each bug, and must find it. */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -16,6 +17,8 @@ async function main(): Promise<number> {
       rate: { type: 'string', default: '30' },
       agents: { type: 'string', default: '3' },
       only: { type: 'string', multiple: true },
+      bugs: { type: 'boolean', default: false },
+      bug: { type: 'string', multiple: true },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -34,6 +37,7 @@ async function main(): Promise<number> {
     process.once(signal, () => void backends.stop(values.keep).finally(() => process.exit(130)));
   }
   try {
+    if (values.bugs || values.bug) return (await hunt(backends, plan.seed, values.bug, say)) ? 0 : 1;
     const outcome = await run(backends, plan, say);
     say(describeOutcome(plan, outcome));
     const failed = outcome.findings.length > 0 || outcome.settledAfter === null;

@@ -12,6 +12,8 @@ export interface Plan extends WorldSettings {
   nemeses?: readonly Nemesis[];
   /** After the last fault everything has to be at an end within this. */
   settleMs?: number;
+  /** Milliseconds between two strikes of a lane, at most; by default it depends on the lane. */
+  pauseMs?: number;
 }
 
 export interface Outcome {
@@ -49,7 +51,7 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
           nemeses.filter((one) => one.lane === lane),
           new Random(plan.seed, lane),
           until,
-          PAUSE_MS[lane],
+          plan.pauseMs ?? PAUSE_MS[lane],
           injections,
           say,
         ),

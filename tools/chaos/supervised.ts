@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { exitOf, hasExited, sleep, stopChild } from '../servers/process';
 import { ROOT } from '../start/folder';
 
+/** What was compiled once serves all runs. */
+const COMPILED = join(ROOT, '.gwanje', 'chaos', 'compiled');
 const RESTART_MS = 100;
 const STARTING_MS = 15_000;
 
@@ -32,7 +34,13 @@ export class Supervised {
   start(): void {
     const log = openSync(join(this.folder, `${this.name}.log`), 'a');
     const child = spawn(process.execPath, [join(__dirname, 'loader.cjs'), join(ROOT, this.program)], {
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], CHAOS_FOLDER: this.folder, ...this.env },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        CHAOS_FOLDER: this.folder,
+        CHAOS_COMPILED: COMPILED,
+        ...this.env,
+      },
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

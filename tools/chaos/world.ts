@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { freePort } from '../servers/ports';
 import { messageOf, sleep } from '../servers/process';
 import type { Backends } from './backends';
-import type { Patch } from './bugs';
 import type { Call, History } from './history';
-import { Load, type Machine } from './load';
+import { Load, type LoadSettings, type Machine } from './load';
 import { HttpLink, type Unexpected } from './network/http-link';
 import { TcpLink } from './network/tcp-link';
+import type { Patch } from './patch';
 import { Random } from './random';
 import { Supervised } from './supervised';
 import { askPostgres, countOpen, readEffects, readFiles, readJournal } from './witnesses';
@@ -21,6 +21,7 @@ export interface WorldSettings {
   /** New commands a second. */
   rate: number;
   patches?: readonly Patch[];
+  load?: Pick<LoadSettings, 'failing' | 'cancels'>;
 }
 
 export interface AgentHost extends Machine {
@@ -81,6 +82,7 @@ export class World {
           token: world.token,
           machines: world.agents,
           effectProgram: EFFECT,
+          ...settings.load,
           rate: settings.rate,
         },
         new Random(settings.seed, 'load'),

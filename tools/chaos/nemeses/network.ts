@@ -46,6 +46,16 @@ function onLine(name: string, weight: number, act: (link: TcpLink, random: Rando
   };
 }
 
+/** One of those above, on the line to PostgreSQL only. */
+export function onPostgresLine(name: 'half-open connections' | 'connection reset'): Nemesis {
+  const strike = async ({ postgresLink }: World): Promise<boolean> => {
+    if (name === 'connection reset') postgresLink.reset();
+    else postgresLink.halfOpen();
+    return true;
+  };
+  return { name: `${name} to PostgreSQL`, weight: 1, lane: 'network', strike };
+}
+
 function onRequests(name: string, weight: number, faults: HttpFaults): Nemesis {
   const links = ({ agentsLink, clientsLink }: World): HttpLink[] => [agentsLink, agentsLink, clientsLink];
   return {

@@ -8,6 +8,14 @@ import { during, type Nemesis } from './nemesis';
 const POINT_PATIENCE_MS = 3_000;
 const HOUR_MS = 3_600_000;
 
+/** The power cut of an agent at one of these kill points. */
+export const killAgentAt = (...points: string[]): Nemesis => ({
+  name: `SIGKILL of an agent at ${points.join(', ')}`,
+  lane: 'agents',
+  weight: 1,
+  strike: async ({ agents }, random) => killAtPoint(random.pick(agents).process, points, random),
+});
+
 /** Power cuts, freezes and restarts of servers and agents. */
 export const PROCESS_NEMESES: readonly Nemesis[] = [
   {
