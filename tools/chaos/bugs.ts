@@ -1,21 +1,23 @@
-import type { LoadSettings } from './load';
 import { NEMESES } from './nemeses';
 import type { Nemesis } from './nemeses/nemesis';
 import { onPostgresLine } from './nemeses/network';
 import { killAgentAt } from './nemeses/processes';
 import type { Patch } from './patch';
+import type { WorldSettings } from './world';
 
 /** A mistake that somebody could make, planted into the source, and the short plan under which it must be found. */
 export interface Bug {
   name: string;
   patches: readonly Patch[];
   nemeses: readonly Nemesis[];
-  load?: Pick<LoadSettings, 'failing' | 'cancels'>;
+  load?: NonNullable<WorldSettings['load']>;
 }
 
 const API = 'apps/api/src/';
 const AGENT = 'apps/agent/src/';
 const RETRYING = { failing: 60 };
+/** Attempts that end one after another, each long enough for an old word to come in between. */
+const OVERLAPPING = { failing: 80, slow: true, rate: 8 };
 
 const named = (...names: string[]): Nemesis[] =>
   names.map((name) => {
@@ -31,7 +33,7 @@ export const BUGS: readonly Bug[] = [
     name: 'the fence is dropped from the statement that moves',
     patches: [drop(`${API}commands/command-store.ts`, ' AND c.attempt = coalesce(n.attempt, c.attempt)')],
     nemeses: named('old requests that come again'),
-    load: RETRYING,
+    load: OVERLAPPING,
   },
   {
     name: 'a result is taken whatever its attempt',
@@ -48,7 +50,7 @@ export const BUGS: readonly Bug[] = [
       ),
     ],
     nemeses: named('old requests that come again'),
-    load: RETRYING,
+    load: OVERLAPPING,
   },
   {
     name: 'the agent does not write down that it starts',

@@ -104,6 +104,10 @@ const STATE_OF_EVENT: Record<string, CommandState> = { created: 'pending', retry
 const NOTES = new Set(['cancel_requested']);
 const stateOf = ({ event }: Log): CommandState => STATE_OF_EVENT[event] ?? (event as CommandState);
 
+/** The agent's own word on what the server had only concluded. */
+const confirms = (from: Log, to: Log): boolean =>
+  ['timed_out', 'indeterminate'].includes(to.event) && from.event === to.event && 'success' in to.data;
+
 function checkMoves({ row, create, logs }: Case, say: (fault: Fault, why: string) => void): void {
   logs.forEach(({ revision }, index) => {
     if (revision !== index + 1) say('illegal', `revision ${revision} stands at place ${index + 1} of the history`);
@@ -116,7 +120,8 @@ function checkMoves({ row, create, logs }: Case, say: (fault: Fault, why: string
   for (const [index, to] of moves.entries()) {
     const from = moves[index - 1];
     if (!from) continue;
-    if (!isLegalMove(stateOf(from), stateOf(to))) say('illegal', `${from.event} was followed by ${to.event}`);
+    if (!isLegalMove(stateOf(from), stateOf(to)) && !confirms(from, to))
+      say('illegal', `${from.event} was followed by ${to.event}`);
     const attempt = from.attempt + (to.event === 'retry' ? 1 : 0);
     if (to.attempt !== attempt)
       say(

@@ -23,6 +23,8 @@ export interface LoadSettings {
   /** Of each hundred shell commands, those that fail; of each hundred calls, the cancels. */
   failing?: number;
   cancels?: number;
+  /** Every shell command takes its time after its effect, too. */
+  slow?: boolean;
 }
 
 interface Answer {
@@ -127,7 +129,10 @@ export class Load {
     const pause = (): string => (random.chance(0.3) ? (random.whole(1, 60) / 100).toFixed(2) : '0');
     return {
       action: 'shell',
-      payload: { program: this.settings.effectProgram, args: [oracle, tag, pause(), pause(), String(exitCode)] },
+      payload: {
+        program: this.settings.effectProgram,
+        args: [oracle, tag, pause(), this.settings.slow ? '1.5' : pause(), String(exitCode)],
+      },
     };
   }
 

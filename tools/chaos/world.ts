@@ -21,7 +21,7 @@ export interface WorldSettings {
   /** New commands a second. */
   rate: number;
   patches?: readonly Patch[];
-  load?: Pick<LoadSettings, 'failing' | 'cancels'>;
+  load?: Partial<Pick<LoadSettings, 'failing' | 'cancels' | 'slow' | 'rate'>>;
 }
 
 export interface AgentHost extends Machine {
@@ -82,8 +82,8 @@ export class World {
           token: world.token,
           machines: world.agents,
           effectProgram: EFFECT,
-          ...settings.load,
           rate: settings.rate,
+          ...settings.load,
         },
         new Random(settings.seed, 'load'),
       );
