@@ -5,6 +5,7 @@ import type { History } from './history';
 import { NEMESES } from './nemeses';
 import { type Lane, LANES, type Nemesis } from './nemeses/nemesis';
 import { Random } from './random';
+import { walkKillPoints } from './walk';
 import { World, type WorldSettings } from './world';
 
 export interface Plan extends WorldSettings {
@@ -12,6 +13,8 @@ export interface Plan extends WorldSettings {
   nemeses?: readonly Nemesis[];
   /** After the last fault everything has to be at an end within this. */
   settleMs?: number;
+  /** Before anything else, a process dies at each kill point in turn. */
+  walk?: boolean;
   /** Milliseconds between two strikes of a lane, at most; by default it depends on the lane. */
   pauseMs?: number;
 }
@@ -21,6 +24,8 @@ export interface Outcome {
   history: History;
   /** By nemesis. */
   injections: Map<string, number>;
+  /** Kill points at which no process died, when the plan was to walk through all of them. */
+  pointsMissed: readonly string[];
   /** Milliseconds, null when it did not settle. */
   settledAfter: number | null;
 }
@@ -41,8 +46,9 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
   const world = await World.start(backends, plan);
   try {
     const injections = new Map<string, number>();
-    const until = Date.now() + plan.minutes * 60_000;
     world.load.start();
+    const pointsMissed = plan.walk ? await walkKillPoints(world) : [];
+    const until = Date.now() + plan.minutes * 60_000;
     const nemeses = plan.nemeses ?? NEMESES;
     await Promise.all(
       LANES.map((lane) =>
@@ -67,7 +73,13 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
     say('the last fault is healed');
     const settledAfter = await world.settle(plan.settleMs ?? SETTLE_MS);
     const history = await world.history();
-    return { findings: [...check(history), ...outsideFindings(world, notReady)], history, injections, settledAfter };
+    return {
+      findings: [...check(history), ...outsideFindings(world, notReady)],
+      history,
+      injections,
+      pointsMissed,
+      settledAfter,
+    };
   } finally {
     await world.stop();
   }

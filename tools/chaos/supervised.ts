@@ -23,6 +23,8 @@ export class Supervised {
   private stopping = false;
   private stopped = false;
   private held = false;
+  /** Also for the process that comes next. */
+  private readonly armed = new Map<string, number>();
 
   constructor(
     readonly name: string,
@@ -47,6 +49,7 @@ export class Supervised {
     const started = Date.now();
     this.child = child;
     child.on('error', () => undefined);
+    for (const [arm, countdown] of this.armed) this.send({ arm, countdown });
     child.once('exit', (code, signal) => {
       // Nothing but the harness and its kill points sends SIGKILL here. A start may fail when what it needs is away; the next one comes.
       const wanted = this.stopping || signal === 'SIGKILL' || Date.now() - started < STARTING_MS;
@@ -92,12 +95,14 @@ export class Supervised {
     child?.kill('SIGCONT');
   }
 
-  /** Ends itself by SIGKILL when it passes the kill point for the `countdown`-th time from now. */
+  /** Ends itself by SIGKILL when it passes the kill point for the `countdown`-th time, until it is disarmed. */
   arm(point: string, countdown: number): void {
+    this.armed.set(point, countdown);
     this.send({ arm: point, countdown });
   }
 
   disarm(): void {
+    this.armed.clear();
     this.send({ disarm: true });
   }
 

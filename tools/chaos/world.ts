@@ -32,7 +32,7 @@ export interface AgentHost extends Machine {
 }
 
 const EMAIL = 'admin@example.com';
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const EFFECT = join(__dirname, 'effect.sh');
 /** Slots of each machine; its agent has as many. */
 const SLOTS = 6;
@@ -164,7 +164,7 @@ export class World {
     );
   }
 
-  /** Rejects after half a minute. */
+  /** Rejects after a minute. */
   async waitUntilServersReady(): Promise<void> {
     for (const port of this.serverPorts) {
       await until(READY_MS, `the server on port ${port} is ready`, async () => {
