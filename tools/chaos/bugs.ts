@@ -144,7 +144,7 @@ export const BUGS: readonly Bug[] = [
         'this.audit.recordAll(fresh.map(entryOf))',
       ),
     ],
-    nemeses: named('duplicated requests', 'killed backends of PostgreSQL', 'exhausted pool behind held locks'),
+    nemeses: named('killed backends behind held locks'),
   },
   {
     name: 'the sweeper times out whatever its state is',
@@ -156,17 +156,18 @@ export const BUGS: readonly Bug[] = [
       ),
     ],
     nemeses: named('FLUSHALL'),
+    load: { failing: 60, timeoutMs: 3_000 },
   },
   {
-    name: 'the sweeper expires what runs',
+    name: 'the cancel of what waits is answered and not written',
     patches: [
-      replace(
-        `${API}commands/command-sweeps.ts`,
-        "status IN ('pending', 'dispatched') AND expires_at <= now()",
-        "status IN ('pending', 'dispatched', 'running') AND expires_at <= now()",
+      drop(
+        `${API}commands/commands.service.ts`,
+        "await this.store.move(locked, 'cancelled', {}, { by: by.id }, transaction);",
       ),
     ],
-    nemeses: named('SIGSTOP of an agent'),
+    nemeses: named('FLUSHALL'),
+    load: { cancels: 30 },
   },
   {
     name: 'the sweeper does not look for what waits',
@@ -192,7 +193,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(`${API}commands/agent-words.ts`, "[...UNSETTLED, 'timed_out', 'indeterminate']", '[...UNSETTLED]'),
     ],
-    nemeses: named('SIGSTOP of an agent beyond every time-out'),
+    nemeses: named('SIGSTOP of an agent'),
+    load: { slow: true, rate: 8, timeoutMs: 2_500 },
   },
   {
     name: 'a new session drops what the agent runs',

@@ -25,6 +25,7 @@ export interface LoadSettings {
   cancels?: number;
   /** Every shell command takes its time after its effect, too. */
   slow?: boolean;
+  timeoutMs?: number;
 }
 
 interface Answer {
@@ -93,7 +94,7 @@ export class Load {
       clientId: machine.id,
       ...this.task(effect, tag, machine, exitCode),
       priority: random.chance(0.05) ? 10 : random.whole(0, 9),
-      timeoutMs: 20_000,
+      timeoutMs: this.settings.timeoutMs ?? 20_000,
       maxAttempts: random.chance(0.4) ? random.whole(2, 3) : 1,
       ...(random.chance(0.08) && { expiresAt: new Date(Date.now() + random.whole(500, 5_000)).toISOString() }),
       ...(notBefore && { notBefore: new Date(notBefore).toISOString() }),

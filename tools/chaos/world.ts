@@ -21,7 +21,7 @@ export interface WorldSettings {
   /** New commands a second. */
   rate: number;
   patches?: readonly Patch[];
-  load?: Partial<Pick<LoadSettings, 'failing' | 'cancels' | 'slow' | 'rate'>>;
+  load?: Partial<Pick<LoadSettings, 'failing' | 'cancels' | 'slow' | 'rate' | 'timeoutMs'>>;
 }
 
 export interface AgentHost extends Machine {

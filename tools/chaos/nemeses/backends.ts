@@ -112,6 +112,19 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
       }),
   },
   {
+    name: 'killed backends behind held locks',
+    lane: 'postgres',
+    weight: 2,
+    strike: async (world: World, random: Random): Promise<boolean> =>
+      withClient(world.databaseUrl, async (client) => {
+        await client.query('BEGIN');
+        await client.query('SELECT id FROM clients ORDER BY id FOR UPDATE');
+        await during(random.whole(200, 1_000), () => terminate(world, 1));
+        await client.query('ROLLBACK');
+        return true;
+      }),
+  },
+  {
     name: 'commit that succeeds, and its caller sees a reset',
     lane: 'postgres',
     weight: 6,
