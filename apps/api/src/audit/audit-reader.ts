@@ -1,4 +1,4 @@
-import type { AuditFilter, AuditItem } from '@gwanje/contracts';
+import { ANY_ACTION, type AuditFilter, type AuditItem } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -11,6 +11,10 @@ import type { ListAuditDto } from './audit.dto';
 
 /** SQL on `audit_log a`; `bind` takes a value and answers its placeholder. */
 export type Condition = (bind: (value: unknown) => string) => string;
+/** The action of the command that a row is about. */
+const COMMAND_ACTION = `(SELECT c.action FROM commands c
+  WHERE c.id = CASE WHEN a.target_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN a.target_id::uuid END)`;
+
 /** As much of a person as decides what they see. */
 export type Viewer = Pick<Person, 'id' | 'everywhere'>;
 
@@ -30,16 +34,23 @@ export class AuditReader {
   }
 
   /** Whether nothing is kept from them, so that their whole log is the whole log. */
-  seesAll(viewer: Viewer): boolean {
+  seesAll(viewer: Pick<Viewer, 'everywhere'>): boolean {
     return viewer.everywhere.includes('audit.read');
   }
 
-  /** The one place that decides which rows somebody sees who does not see all: what they did themselves, and what is about a client in reach. */
+  /**
+   * The one place that decides which rows somebody sees who does not see all: what they did themselves, what is about a client in reach, and
+   * what is about a command there whose action is in reach as well. Of a command that is not kept any more nobody can tell its action: its
+   * rows are for those who reach every action of the client.
+   */
   visibleTo(viewer: Viewer): Condition {
     if (this.seesAll(viewer)) return () => 'true';
     return (bind) => {
       const me = bind(viewer.id);
-      return `a.actor_id = ${me} OR a.client_id IN (SELECT client_id FROM client_reach WHERE user_id = ${me})`;
+      const reach = (columns: string, and = ''): string => `(SELECT ${columns} FROM client_reach WHERE user_id = ${me} ${and})`;
+      return `a.actor_id = ${me} OR CASE WHEN a.target_type <> 'command' THEN a.client_id IN ${reach('client_id')}
+        ELSE a.client_id IN ${reach('client_id', `AND actions @> '{${ANY_ACTION}}'`)}
+          OR (a.client_id, ${COMMAND_ACTION}) IN ${reach('client_id, unnest(actions)')} END`;
     };
   }
 

@@ -1,4 +1,4 @@
-import type { JsonSchema, SessionResponse } from '@gwanje/contracts';
+import type { SessionResponse } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -47,7 +47,7 @@ export class CommandsService {
     const client = await this.clients.get(input.clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? new UnknownReference('commands.create', 'clientId', { type: 'client', id: input.clientId }) : error;
     });
-    const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []) as { name: string; schema?: JsonSchema }[]);
+    const secret = inspectPayload(input.action, input.payload, (client.agent?.actions ?? []));
     await this.rbac.requireMay(by, 'commands.create', input.action, [client.id], input.payload);
     const command = { id: uuid(), clientId: client.id, ...this.settings(input, null, secret, by) };
     return this.intake.add({ command, by, ...idempotency(idempotencyKey, input) });
@@ -117,7 +117,7 @@ export class CommandsService {
 
   /** What agent and server each believe is in flight, compared before the stream goes live. */
   async openSession(input: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
-    await this.clients.describeAgent(agent.id, { version: input.version, platform: input.platform, actions: input.actions });
+    await this.clients.describeAgent(agent, { version: input.version, platform: input.platform, actions: input.actions });
     const drop = await this.store.transaction(async (transaction) => {
       const believed = await this.store.inFlight(agent.id, transaction);
       const held = new Map(input.inFlight.map((entry) => [entry.id, entry]));
