@@ -6,6 +6,7 @@ import {
 } from 'class-validator';
 import { IsInstant } from '../core/http/instant';
 import { PageDto } from '../core/http/page.dto';
+import { Tidy } from '../core/http/tidy';
 
 class CommandSettingsDto {
   @IsString()
@@ -49,6 +50,7 @@ class CommandSettingsDto {
 
 export class CreateCommandDto extends CommandSettingsDto {
   /** The client's id or name. */
+  @Tidy()
   @IsString()
   @MinLength(1)
   @MaxLength(100)
@@ -56,12 +58,14 @@ export class CreateCommandDto extends CommandSettingsDto {
 }
 
 class TargetsDto {
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(10_000)
   @IsString({ each: true })
   clientIds?: string[];
 
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(1_000)
@@ -90,6 +94,7 @@ export class ListCommandsDto extends PageDto {
   @IsIn(COMMAND_STATES)
   status?: CommandState;
 
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)

@@ -8,6 +8,9 @@ import { DomainError, Hidden, Protected, TooManyAttempts, UnknownReference } fro
 const AWAY = /^(08|53|57P0)|^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND)$/;
 const AWAY_TEXT = /Connection terminated|timeout exceeded when trying to connect|Client was closed|not queryable|driver not Connected/i;
 
+/** The database lets one of several have a name. */
+const UNIQUE_VIOLATION = '23505';
+
 export interface Problem {
   status: number;
   code: string;
@@ -32,6 +35,9 @@ export function describe(error: unknown): Problem {
     const detail = message ?? 'The request cannot be read';
     return { status: statusCode, code: codeOf(statusCode), detail, errors: [{ path: '', message: detail }] };
   }
+  if (code === UNIQUE_VIOLATION) {
+    return { status: 409, code: 'already_taken', detail: 'Something else has this name or e-mail already' };
+  }
   if (AWAY.test(code ?? '') || AWAY_TEXT.test(message ?? '')) {
     return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };
   }
@@ -50,7 +56,7 @@ export function refusalOf(error: unknown, { status, code, detail }: Problem, by:
     const id = isUuid(error.target.id) ? error.target.id : null;
     return { by, action: error.action, target: { ...error.target, id }, detail: { route, code } };
   }
-  const isRefusal = error instanceof Protected || error instanceof TooManyAttempts || status === 401 || status === 403;
+  const isRefusal = error instanceof Protected || (error instanceof TooManyAttempts && error.options.recorded) || status === 401 || status === 403;
   if (!isRefusal) return null;
   return { by, action: 'access', target: { type: 'route', id: route }, detail: { code, reason: detail } };
 }
