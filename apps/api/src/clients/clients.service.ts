@@ -4,11 +4,12 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
-import type { Anonymous, Person } from '../core/access/access';
+import type { AgentPrincipal, Anonymous, Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Conflict, Forbidden, Hidden, InvalidInput, NotFound, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
+import { PeopleService } from '../identity/people.service';
 import { RbacService } from '../rbac/rbac.service';
 import { ClientKeys, type KeyView } from './client-keys';
 import type { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
@@ -18,11 +19,18 @@ export interface ClientView {
   name: string;
   status: 'online' | 'offline';
   lastSeenAt: Date | null;
-  agent: { version: string; platform: string; actions: unknown[] } | null;
+  agent: AgentDescription | null;
   groups: string[];
   labels: Record<string, string>;
   concurrency: number;
   createdAt: Date;
+}
+
+/** What an agent says of itself. */
+export interface AgentDescription {
+  version: string;
+  platform: string;
+  actions: { name: string; schema?: Record<string, unknown> }[];
 }
 
 export interface Targets {
@@ -45,6 +53,7 @@ export class ClientsService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly audit: AuditService,
     private readonly rbac: RbacService,
+    private readonly people: PeopleService,
     private readonly keys: ClientKeys,
     private readonly bus: Bus,
   ) {}
@@ -123,8 +132,14 @@ export class ClientsService {
   async remove(idOrName: string, by: Person): Promise<void> {
     const { id } = await this.get(idOrName, by, 'clients.manage');
     await this.change(id, by, 'clients.delete', async (transaction) => {
+      await this.people.lockRights(transaction);
       await transaction.query(`UPDATE clients SET deleted_at = now(), status = 'offline' WHERE id = $1`, [id]);
-      await transaction.query('DELETE FROM client_permissions WHERE client_id = $1', [id]);
+      const reached = await transaction.query<{ id: string }[]>(
+        `WITH ended AS (DELETE FROM client_permissions WHERE client_id = $1 RETURNING user_id, role_id)
+         SELECT user_id AS id FROM ended WHERE user_id IS NOT NULL UNION SELECT ur.user_id FROM ended JOIN user_roles ur USING (role_id)`,
+        [id],
+      );
+      await this.people.doubt(reached.map((person) => person.id), transaction);
       await this.keys.revokeAll(id, transaction);
     });
     this.bus.publish('revoked', { clientId: id });
@@ -154,9 +169,21 @@ export class ClientsService {
     this.bus.publish('revoked', { clientId: id });
   }
 
-  /** What the agent says of itself when it opens a session. */
-  async describeAgent(id: string, agent: { version: string; platform: string; actions: unknown[] }): Promise<void> {
-    await this.database.query('UPDATE clients SET agent = $2, last_seen_at = now() WHERE id = $1', [id, JSON.stringify(agent)]);
+  /** What the agent says of itself when it opens a session; recorded when it is not what it said before. */
+  async describeAgent(by: AgentPrincipal, said: AgentDescription): Promise<void> {
+    const agent = { ...said, actions: [...said.actions].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    const values = [by.id, JSON.stringify(agent)];
+    const [, same] = await this.database.query<[unknown[], number]>('UPDATE clients SET last_seen_at = now() WHERE id = $1 AND agent = $2::jsonb', values);
+    if (same === 1) return;
+    await this.database.transaction(async (transaction) => {
+      const [was] = await transaction.query<{ agent: AgentDescription | null; changed: boolean }[]>(
+        'SELECT agent, agent IS DISTINCT FROM $2::jsonb AS changed FROM clients WHERE id = $1 FOR UPDATE', values,
+      );
+      await transaction.query('UPDATE clients SET agent = $2, last_seen_at = now() WHERE id = $1', values);
+      if (!was?.changed) return;
+      const entry = { by, action: 'clients.describe', target: { type: 'client', id: by.id }, clientId: by.id, outcome: 'done' as const };
+      await this.audit.record({ ...entry, ...(was.agent && { before: was.agent }), after: agent }, transaction);
+    });
   }
 
   /**

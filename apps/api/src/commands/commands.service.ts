@@ -57,7 +57,7 @@ export class CommandsService {
     const client = await this.clients.get(clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? unknownClient(clientId) : error;
     });
-    return { id: client.id, actions: (client.agent?.actions ?? []) as AgentAction[] };
+    return { id: client.id, actions: (client.agent?.actions ?? []) };
   }
 
   async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
@@ -124,7 +124,7 @@ export class CommandsService {
 
   /** What agent and server each believe is in flight, compared before the stream goes live. */
   async openSession(input: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
-    await this.clients.describeAgent(agent.id, { version: input.version, platform: input.platform, actions: input.actions });
+    await this.clients.describeAgent(agent, { version: input.version, platform: input.platform, actions: input.actions });
     const drop = await this.store.transaction(async (transaction) => {
       const believed = await this.store.inFlight(agent.id, transaction);
       const held = new Map(input.inFlight.map((entry) => [entry.id, entry]));

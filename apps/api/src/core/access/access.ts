@@ -1,6 +1,7 @@
 import type { Permission } from '@gwanje/contracts';
 import { createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { isIP } from 'node:net';
 import type { Queries } from '../database/queries';
 
 /**
@@ -93,7 +94,8 @@ export type AuthenticatedRequest = FastifyRequest & { user?: Exclude<Actor, Syst
 /** The caller, as the guard found it; on a public route, anonymous. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<AuthenticatedRequest>().user);
 
-export const originOf = (request: FastifyRequest): Origin => ({ requestId: request.id, address: request.ip });
+/** What a trusted proxy passes on that is no address is not taken for one. */
+export const originOf = ({ id, ip, socket }: FastifyRequest): Origin => ({ requestId: id, address: isIP(ip) ? ip : (socket.remoteAddress ?? '') });
 
 /** Knows how to tell who holds an agent's key; the clients module provides it. */
 export abstract class AgentKeys {

@@ -1,11 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import { InvalidInput } from '../errors/errors';
+import { tidy } from './tidy';
 
 const MAX_DEPTH = 32;
 
-/** Looks at the body and the ids of the address; a query is looked at where it is read. */
+/** Looks at the body and at the ids and names in the address, which it tidies; a query is looked at where it is read. */
 export function inspectRequest({ body, params }: Pick<FastifyRequest, 'body' | 'params'>): void {
   inspect(params);
+  const named = (params ?? {}) as Record<string, string>;
+  // `*` is the path of a file.
+  for (const [name, value] of Object.entries(named)) if (name !== '*') named[name] = tidy(value);
   if (!Buffer.isBuffer(body)) inspect(body);
 }
 
