@@ -93,6 +93,7 @@ describe('the queries of people confined to grants', () => {
   it.each(REACHES)('show of the audit log exactly what may be seen, page by page: %s', async (reach) => {
     const reader = env.app.get(AuditReader, { strict: false });
     const me = person(filled.people[reach], false);
+    let seen = 0;
     for (const filter of [{}, { action: 'commands.result' }, { outcome: 'done' }] satisfies AuditFilter[]) {
       const { sql, values } = reader.select(filter, me);
       const truth = await env.sql<{ id: string }>(`SELECT id FROM audit_log a WHERE ${sql} ORDER BY at DESC, id DESC LIMIT 90`, values);
@@ -103,7 +104,8 @@ describe('the queries of people confined to grants', () => {
         cursor = nextCursor;
       }
       expect(found).toEqual(truth.map(({ id }) => id));
-      expect(found.length).toBeGreaterThan(0);
+      seen += found.length;
     }
+    expect(seen).toBeGreaterThan(20);
   });
 });
