@@ -28,14 +28,16 @@ export class AuditReader {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
   async list({ limit, cursor, ...filter }: ListAuditDto, viewer: Viewer): Promise<Page<AuditItem>> {
-    const asked = [...conditionsOf(filter), ...(cursor ? [await this.after(cursor)] : [])];
+    const period = [...periodOf(filter), ...(cursor ? [await this.after(cursor)] : [])];
+    const kind = kindOf(filter);
+    const asked = [...period, ...kind];
     const most = limit + 1;
     // One target, and what was refused, is little enough to be looked through.
     const isSmall = filter.target !== undefined || filter.outcome === 'refused';
     const rows =
       isSmall || this.seesAll(viewer)
         ? await this.all(asked, viewer, most)
-        : ((await this.amongNewest(asked, viewer, most)) ?? (await this.ofEachClient(asked, viewer, most)));
+        : ((await this.amongNewest(asked, viewer, most)) ?? (await this.ofEachClient(period, kind, viewer, most)));
     return page(rows.map((row) => toItem(row, row.position)), limit);
   }
 
@@ -63,7 +65,7 @@ export class AuditReader {
   /** The WHERE clause of what is asked for and may be seen. */
   select(filter: AuditFilter, viewer: Viewer, more: Condition[] = []): { sql: string; values: unknown[] } {
     const values: unknown[] = [];
-    return { sql: where([this.visibleTo(viewer), ...conditionsOf(filter), ...more], values), values };
+    return { sql: where([this.visibleTo(viewer), ...periodOf(filter), ...kindOf(filter), ...more], values), values };
   }
 
   private all(asked: Condition[], viewer: Viewer, most: number): Promise<AuditRow[]> {
@@ -86,21 +88,22 @@ export class AuditReader {
    * However old they are: each client in reach is asked for its newest, and no more than a page of clients, those whose newest are the
    * newest, can have a share in the page; beside them what the viewer did.
    */
-  private ofEachClient(asked: Condition[], viewer: Viewer, most: number): Promise<AuditRow[]> {
+  private ofEachClient(period: Condition[], kind: Condition[], viewer: Viewer, most: number): Promise<AuditRow[]> {
     const values: unknown[] = [viewer.id];
-    const wanted = where(asked, values);
-    const others = `a.actor_id IS DISTINCT FROM $1 AND ${where([this.visibleTo(viewer)], values)}`;
-    const newest = (columns: string, condition: string, limit: number): string =>
-      `SELECT ${columns} FROM audit_log a WHERE ${condition} AND ${wanted} ${NEWEST_FIRST} LIMIT ${limit}`;
+    const [when, wanted, visible] = [where(period, values), where(kind, values), where([this.visibleTo(viewer)], values)];
+    // OFFSET keeps the client's rows in the order of their own index, whatever else is wanted of them.
+    const newest = (columns: string, clientId: string, limit: number): string =>
+      `SELECT ${columns} FROM (SELECT * FROM audit_log a WHERE a.client_id = ${clientId} AND ${when} ${NEWEST_FIRST} OFFSET 0) a
+         WHERE a.actor_id IS DISTINCT FROM $1 AND ${wanted} AND ${visible} ${NEWEST_FIRST} LIMIT ${limit}`;
     return this.read(
       `WITH freshest AS MATERIALIZED (
          SELECT mine.client_id FROM (SELECT DISTINCT client_id FROM client_reach WHERE user_id = $1) mine
-         CROSS JOIN LATERAL (${newest('a.at, a.id', `a.client_id = mine.client_id AND ${others}`, 1)}) a ${NEWEST_FIRST} LIMIT ${most}
+         CROSS JOIN LATERAL (${newest('a.at, a.id', 'mine.client_id', 1)}) a ${NEWEST_FIRST} LIMIT ${most}
        )
        SELECT a.* FROM (
-         (${newest('a.*', 'a.actor_id = $1', most)})
+         (SELECT a.* FROM audit_log a WHERE a.actor_id = $1 AND ${when} AND ${wanted} ${NEWEST_FIRST} LIMIT ${most})
          UNION ALL
-         SELECT a.* FROM freshest CROSS JOIN LATERAL (${newest('a.*', `a.client_id = freshest.client_id AND ${others}`, most)}) a
+         SELECT a.* FROM freshest CROSS JOIN LATERAL (${newest('a.*', 'freshest.client_id', most)}) a
        ) a ${NEWEST_FIRST} LIMIT ${most}`,
       values,
     );
@@ -126,7 +129,14 @@ function where(conditions: readonly Condition[], values: unknown[]): string {
   return conditions.map((condition) => `(${condition(bind)})`).join(' AND ') || 'true';
 }
 
-function conditionsOf({ actor, action, target, from, to, outcome }: AuditFilter): Condition[] {
+function periodOf({ from, to }: AuditFilter): Condition[] {
+  const conditions: Condition[] = [];
+  if (from) conditions.push((bind) => `a.at >= ${bind(from)}::timestamptz`);
+  if (to) conditions.push((bind) => `a.at < ${bind(to)}::timestamptz`);
+  return conditions;
+}
+
+function kindOf({ actor, action, target, outcome }: AuditFilter): Condition[] {
   const conditions: Condition[] = [];
   if (actor) conditions.push((bind) => (isUuid(actor) ? `a.actor_id = ${bind(actor)}` : `lower(a.actor_name) = lower(${bind(actor)})`));
   if (action?.endsWith('.*')) {
@@ -135,8 +145,6 @@ function conditionsOf({ actor, action, target, from, to, outcome }: AuditFilter)
     conditions.push((bind) => `a.action COLLATE "C" >= ${bind(`${prefix}.`)} AND a.action COLLATE "C" < ${bind(`${prefix}/`)}`);
   } else if (action) conditions.push((bind) => `a.action COLLATE "C" = ${bind(action)}`);
   if (target) conditions.push((bind) => `a.target_id = ${bind(target)}`);
-  if (from) conditions.push((bind) => `a.at >= ${bind(from)}::timestamptz`);
-  if (to) conditions.push((bind) => `a.at < ${bind(to)}::timestamptz`);
   // The rare outcome has an index of its own, which only a literal can use.
   if (outcome) conditions.push(() => `a.outcome = '${outcome === 'refused' ? 'refused' : 'done'}'`);
   return conditions;
