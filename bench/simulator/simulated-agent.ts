@@ -1,10 +1,9 @@
 import type { CommandFrame, OutputReport, ResultReport, SessionRequest } from '@gwanje/contracts';
 import { setTimeout as wait } from 'node:timers/promises';
+import { backoffMs } from '../../apps/agent/src/waiting';
 import { now } from '../processes/clock';
 import type { FleetSettings, Life, PlantedFault, Tally } from './terms';
 import type { Identity, Link, Transport, Word } from './transport';
-
-const RETRY_MS = 250;
 
 export const OUTPUT = { stdout: 'the line of stdout\n', stderr: 'the line of stderr\n' };
 
@@ -33,13 +32,13 @@ export class SimulatedAgent {
     private readonly fleet: Crew,
   ) {}
 
-  /** Settles when the stream is live, however many tries it takes. */
+  /** Settles when the link is live, however many tries it takes; with the patience of a real agent between them. */
   async connect(): Promise<void> {
     this.gone = false;
     for (let tries = 0; !this.gone; tries++) {
       if (tries > 0) this.fleet.tally.reopened++;
       if (await this.open()) return;
-      await wait(RETRY_MS * (0.5 + Math.random()));
+      await wait(backoffMs(tries));
     }
   }
 
@@ -104,7 +103,7 @@ export class SimulatedAgent {
 
   /** Repeats it, on the link that is there by then, until the server takes it; false when the server does not want it. */
   private async say(word: Word, id: string, said: object): Promise<boolean> {
-    while (!this.gone && this.link) {
+    for (let tries = 0; !this.gone && this.link; tries++) {
       try {
         const { status, body } = await this.link.say(word, id, said);
         if (status < 300) return true;
@@ -114,7 +113,7 @@ export class SimulatedAgent {
       } catch (error) {
         this.fleet.noteTrouble(`${word}: ${(error as Error).message}`);
       }
-      await wait(RETRY_MS * (0.5 + Math.random()));
+      await wait(backoffMs(tries));
     }
     return false;
   }
