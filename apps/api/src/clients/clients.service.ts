@@ -4,13 +4,14 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
-import type { AgentPrincipal, Anonymous, Person } from '../core/access/access';
+import type { Anonymous, Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Conflict, Forbidden, Hidden, InvalidInput, NotFound, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { PeopleService } from '../identity/people.service';
 import { RbacService } from '../rbac/rbac.service';
+import type { AgentDescription } from './agent-descriptions.service';
 import { ClientKeys, type KeyView } from './client-keys';
 import type { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
 
@@ -24,13 +25,6 @@ export interface ClientView {
   labels: Record<string, string>;
   concurrency: number;
   createdAt: Date;
-}
-
-/** What an agent says of itself. */
-export interface AgentDescription {
-  version: string;
-  platform: string;
-  actions: { name: string; schema?: Record<string, unknown> }[];
 }
 
 export interface Targets {
@@ -167,23 +161,6 @@ export class ClientsService {
       if (!isUuid(keyId) || !(await this.keys.revoke(id, keyId, transaction))) throw new NotFound('key');
     });
     this.bus.publish('revoked', { clientId: id });
-  }
-
-  /** What the agent says of itself when it opens a session; recorded when it is not what it said before. */
-  async describeAgent(by: AgentPrincipal, said: AgentDescription): Promise<void> {
-    const agent = { ...said, actions: [...said.actions].sort((a, b) => (a.name < b.name ? -1 : 1)) };
-    const values = [by.id, JSON.stringify(agent)];
-    const [, same] = await this.database.query<[unknown[], number]>('UPDATE clients SET last_seen_at = now() WHERE id = $1 AND agent = $2::jsonb', values);
-    if (same === 1) return;
-    await this.database.transaction(async (transaction) => {
-      const [was] = await transaction.query<{ agent: AgentDescription | null; changed: boolean }[]>(
-        'SELECT agent, agent IS DISTINCT FROM $2::jsonb AS changed FROM clients WHERE id = $1 FOR UPDATE', values,
-      );
-      await transaction.query('UPDATE clients SET agent = $2, last_seen_at = now() WHERE id = $1', values);
-      if (!was?.changed) return;
-      const entry = { by, action: 'clients.describe', target: { type: 'client', id: by.id }, clientId: by.id, outcome: 'done' as const };
-      await this.audit.record({ ...entry, ...(was.agent && { before: was.agent }), after: agent }, transaction);
-    });
   }
 
   /**

@@ -9,6 +9,7 @@ import { inspect } from '../core/http/request-hygiene';
 import { DtoPipe } from '../core/http/validation';
 import { AgentFrameDto } from './agent-frames.dto';
 import { OutputDto, ResultDto, SessionDto, StartDto } from './commands.dto';
+import { AgentSessions } from './agent-sessions';
 import { CommandsService } from './commands.service';
 import { OutputService } from './output.service';
 
@@ -26,6 +27,7 @@ export class AgentFrames {
   private readonly pipe = new DtoPipe();
 
   constructor(
+    private readonly sessions: AgentSessions,
     private readonly commands: CommandsService,
     private readonly output: OutputService,
     private readonly keys: AgentKeys,
@@ -72,7 +74,7 @@ export class AgentFrames {
   }
 
   private async act({ event, data }: AgentFrameDto, agent: AgentPrincipal): Promise<object> {
-    if (event === 'session') return this.commands.openSession(await this.held(data, SessionDto), agent);
+    if (event === 'session') return this.sessions.open(await this.held(data, SessionDto), agent);
     const { id, ...body } = data;
     if (typeof id !== 'string') throw new InvalidInput([{ path: 'id', message: 'must be the id of a command' }]);
     if (event === 'start') await this.commands.start(id, (await this.held(body, StartDto)).attempt, agent);

@@ -1,4 +1,4 @@
-import { ACTIONS, type SessionResponse } from '@gwanje/contracts';
+import { ACTIONS } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -12,11 +12,11 @@ import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandStore, type LockedCommand } from './command-store';
-import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
+import type { CreateBatchDto, CreateCommandDto, ResultDto } from './commands.dto';
 import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
 
-/** The public face of commands: submit, cancel, retry for people; session, start, report for agents. */
+/** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
 export class CommandsService {
   constructor(
@@ -120,33 +120,6 @@ export class CommandsService {
   /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
   report(id: string, body: ResultDto, agent: AgentPrincipal): Promise<void> {
     return this.words.say({ kind: 'result', id, body, agent });
-  }
-
-  /** What agent and server each believe is in flight, compared before the stream goes live. */
-  async openSession(input: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
-    await this.clients.describeAgent(agent, { version: input.version, platform: input.platform, actions: input.actions });
-    const drop = await this.store.transaction(async (transaction) => {
-      const believed = await this.store.inFlight(agent.id, transaction);
-      const held = new Map(input.inFlight.map((entry) => [entry.id, entry]));
-      for (const command of believed) {
-        const entry = held.get(command.id);
-        const same = entry?.attempt === command.attempt;
-        if (command.status === 'dispatched' && same && entry.state === 'started') {
-          await this.store.move(command, 'running', {}, { by: 'session' }, transaction);
-        } else if (command.status === 'running' && !same) {
-          const error = 'the agent no longer knows of this command: it may or may not have happened';
-          await this.store.move(command, 'indeterminate', { error_message: error }, {}, transaction);
-          await this.store.retryIfDue(command, false, transaction);
-        }
-      }
-      const started = input.inFlight.filter((entry) => entry.state === 'started').map(({ id }) => id);
-      const settleable = await this.store.provisional(agent.id, started, transaction);
-      const current = new Map([...believed, ...settleable].map((command) => [command.id, command.attempt]));
-      return input.inFlight
-        .filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt)
-        .map(({ id }) => id);
-    });
-    return { sessionId: uuid(), drop };
   }
 
   private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, secretParameters: string[], by: Person): Parameters<CommandStore['insert']>[0] {
