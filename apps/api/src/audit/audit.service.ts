@@ -6,6 +6,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { type Actor, type ProvenPerson, type Refusal, type RefusalRecorder, SYSTEM } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
+import { isStorable } from '../core/http/request-hygiene';
 import { redact, redactText } from '../core/redaction/redact';
 import { AuditUnavailable } from './audit.errors';
 import { StrangerGate } from './stranger-gate';
@@ -108,4 +109,4 @@ function json(value: object | undefined): string | null {
 }
 
 /** PostgreSQL stores neither NUL nor lone surrogates, and what somebody tried is recorded even so. */
-const storable = (value: string): string => Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString();
+const storable = (value: string): string => (isStorable(value) ? value : Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString());

@@ -17,13 +17,13 @@ export function inspectRequest({ body, params }: Pick<FastifyRequest, 'body' | '
 export function inspect(value: unknown, path = '', depth = 0): void {
   if (depth > MAX_DEPTH) throw new InvalidInput([{ path, message: `nested deeper than ${MAX_DEPTH} levels` }]);
   if (typeof value === 'string') {
-    if (!storable(value)) throw new InvalidInput([{ path, message: 'has a NUL character or a lone surrogate' }]);
+    if (!isStorable(value)) throw new InvalidInput([{ path, message: 'has a NUL character or a lone surrogate' }]);
   } else if (Array.isArray(value)) {
     value.forEach((item, index) => inspect(item, `${path}[${index}]`, depth + 1));
   } else if (value && typeof value === 'object') {
     for (const [key, item] of Object.entries(value)) {
       const inner = path ? `${path}.${key}` : key;
-      if (!storable(key)) throw new InvalidInput([{ path: inner, message: 'the name has a NUL character or a lone surrogate' }]);
+      if (!isStorable(key)) throw new InvalidInput([{ path: inner, message: 'the name has a NUL character or a lone surrogate' }]);
       if (key === '__proto__') throw new InvalidInput([{ path: inner, message: 'the name is not allowed' }]);
       inspect(item, inner, depth + 1);
     }
@@ -33,6 +33,7 @@ export function inspect(value: unknown, path = '', depth = 0): void {
 /** A surrogate that has its other half is no surrogate to a pattern of code points. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-function storable(text: string): boolean {
+/** Whether PostgreSQL takes it as a text. */
+export function isStorable(text: string): boolean {
   return !text.includes('\u0000') && !LONE_SURROGATE.test(text);
 }
