@@ -31,7 +31,7 @@ export const idle: Scenario = {
     const database = (100 * (cpuSecondsOf(postgres.pid) - postgresBefore)) / period;
 
     const readBack = await bench.beginReadBack();
-    const { hello, online } = await reconnect(bench, agents);
+    const { hello, online } = await bench.profiled('reconnect', () => reconnect(bench, agents));
     const { reopened, connected: live } = await bench.simulator.call('tally', null);
     // Who is not served is not live: a command for each of them proves it.
     await bench.aim([]);
