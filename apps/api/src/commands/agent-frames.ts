@@ -68,7 +68,7 @@ export class AgentFrames {
   private async call(frame: AgentFrameDto, bytes: number, agent: AgentPrincipal): Promise<FrameAnswer> {
     if (bytes > MAX_FRAME_BYTES) throw new PayloadTooLarge(MAX_FRAME_BYTES);
     const checkedLater = frame.event === 'start' || frame.event === 'result';
-    if (!checkedLater && (await this.keys.ended([agent.keyId])).length > 0) throw new Unauthorized('The client key is not valid');
+    if (!checkedLater && (await this.keys.hasEnded(agent.keyId))) throw new Unauthorized('The client key is not valid');
     inspect(frame.data);
     return { status: 200, body: await this.act(frame, agent) };
   }

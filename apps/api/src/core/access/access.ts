@@ -100,6 +100,8 @@ export const originOf = ({ id, ip, socket }: FastifyRequest): Origin => ({ reque
 /** Knows how to tell who holds an agent's key; the clients module provides it. */
 export abstract class AgentKeys {
   abstract find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null>;
+  /** Whether this key is not valid any more; many that ask at once are answered together. */
+  abstract hasEnded(keyId: string): Promise<boolean>;
   /** Of these keys, those that are not valid any more. */
   abstract ended(keyIds: readonly string[], transaction?: Queries): Promise<string[]>;
 }
