@@ -105,7 +105,7 @@ export class CommandStore {
   }
 
   /** One statement for any number of commands that differ only in id and client. */
-  async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: EntityManager): Promise<void> {
+  async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: Queries): Promise<void> {
     await transaction.query(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,

@@ -1,4 +1,4 @@
-import { ACTIONS } from '@gwanje/contracts';
+import { ACTIONS, EMERGENCY_PRIORITY } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -6,13 +6,15 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
+import { HotDatabase } from '../core/database/hot-database';
 import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
-import { CommandStore, type LockedCommand } from './command-store';
+import { type Claimed, CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto } from './commands.dto';
+import { Dispatcher } from './dispatcher';
 import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
 
@@ -21,7 +23,9 @@ import { type AgentAction, inspectPayload } from './payload-inspector';
 export class CommandsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
+    private readonly hot: HotDatabase,
     private readonly store: CommandStore,
+    private readonly dispatcher: Dispatcher,
     private readonly intake: Intake,
     private readonly words: AgentWords,
     private readonly clients: ClientsService,
@@ -71,7 +75,8 @@ export class CommandsService {
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
     const ids = targets.map(() => uuid());
-    const stored = await this.store.transaction(async (transaction) => {
+    let claimed: Claimed[] = [];
+    const stored = await this.hot.transaction(async (transaction) => {
       const earlier = await this.intake.claimKey(idempotency(idempotencyKey, input).idempotency, batchId, by, transaction);
       if (earlier) return earlier;
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
@@ -80,8 +85,11 @@ export class CommandsService {
       await this.store.insert(this.settings(input, batchId, secret, by), ids, targets, transaction);
       const after = { action: input.action, payload: withoutSecrets(input.payload, secret), targets: input.targets, count: targets.length };
       await this.audit.record({ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }, transaction);
+      // An emergency stands behind no other claim; others are handed out a few hundred at a time.
+      if (input.priority === EMERGENCY_PRIORITY) claimed = await this.store.claim(await this.store.holdOnline(targets, transaction), transaction);
       return batchId;
     });
+    this.dispatcher.announce(claimed);
     if (stored === batchId) this.intake.announce(ids, targets);
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
