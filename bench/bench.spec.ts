@@ -3,13 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../tools/start/folder';
+import { TRANSPORT_NAMES } from './simulator/terms';
 
 const RUN_MS = 300_000;
 
 interface Figures {
   faults: string[];
   commandsReadBack: number;
-  scenarios: { name: string; figures: { name: string; value: number }[] }[];
+  scenarios: { name: string; transport?: string; figures: { name: string; value: number }[] }[];
 }
 
 describe('npm run bench', () => {
@@ -70,10 +71,11 @@ describe('npm run bench', () => {
     RUN_MS,
   );
 
-  it(
-    'fails when a result is called sent and never was, and when a command is answered twice',
-    async () => {
-      const { code, figures } = await bench('faulty', '--plant-fault', 'drop-result', '--plant-fault', 'double-result');
+  it.each(TRANSPORT_NAMES)(
+    'fails over %s when a result is called sent and never was, and when a command is answered twice',
+    async (transport) => {
+      const planted = ['--plant-fault', 'drop-result', '--plant-fault', 'double-result'];
+      const { code, figures } = await bench(`faulty-${transport}`, '--transport', transport, ...planted);
       expect(code).toBe(1);
       const lost = /^lost: command \S+ is running, not completed$/;
       const doubled = /^doubled: command \S+ was run and answered more than once$/;
@@ -82,6 +84,7 @@ describe('npm run bench', () => {
       );
       // Of the two commands, and of no other.
       expect(new Set(figures.faults.map((fault) => /command ([0-9a-f-]{36})/.exec(fault)?.[1])).size).toBe(2);
+      expect(figures.scenarios.map((scenario) => scenario.transport)).toEqual([undefined, transport]);
     },
     RUN_MS,
   );

@@ -12,12 +12,12 @@ import { now } from './processes/clock';
 import { type Claims, ReadBack } from './read-back';
 import type { Curve } from './report/figures';
 import type { SimulatorMethods } from './simulator/child';
-import type { FleetSettings, Life } from './simulator/terms';
+import type { FleetSettings, Life, TransportName } from './simulator/terms';
 import type { Identity } from './simulator/transport';
 
 /** Nothing moves for this long: what is missing by then is lost. */
 const SILENCE_MS = 120_000;
-/** Streams that are opened at the same time. */
+/** Connections that are opened at the same time. */
 const AT_ONCE = 200;
 /** An access token lives for ten minutes. */
 const SESSION_MS = 300_000;
@@ -31,6 +31,8 @@ export interface Target {
 /** What one scenario works with: the installation, the simulator and the load generator, and the proof that nothing was lost. */
 export class Bench {
   readonly curves: Curve[] = [];
+  /** Of the agents of the scenario that runs now. */
+  transport: TransportName = 'sse';
   faults: string[] = [];
   /** Figures of scenarios that ran before, by name: the limits, for ratios. */
   readonly known = new Map<string, number>();
@@ -99,7 +101,8 @@ export class Bench {
   /** Connects these machines in the place of those that were connected before; answers after how many ms all were live. */
   async connect(identities: Identity[], settings: Partial<FleetSettings> = {}): Promise<number> {
     const { url } = this.loop ?? this.installation.api;
-    const { transport, faults } = this.options;
+    const { transport } = this;
+    const { faults } = this.options;
     this.feedPort = await this.simulator.call('prepare', {
       url,
       identities,

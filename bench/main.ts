@@ -13,19 +13,29 @@ import { percentilePicture } from './report/svg';
 import { table } from './report/table';
 import { SCENARIOS } from './scenarios';
 import type { Scenario } from './scenarios/scenario';
+import { TRANSPORT_NAMES, type TransportName } from './simulator/terms';
 
 const FOLDER = join(ROOT, '.gwanje', 'bench');
 
 interface Outcome {
   name: string;
   about: string;
+  /** How the agents were connected; not there where no server was. */
+  transport?: TransportName;
   figures: Figure[];
 }
+
+const TITLES: Record<TransportName, string> = { sse: 'SSE', ws: 'WebSocket' };
+
+const titleOf = ({ name, transport }: Pick<Outcome, 'name' | 'transport'>): string =>
+  transport ? `${name} over ${TITLES[transport]}` : name;
 
 /** `npm run bench [-- <scenario> …] [--quick] [--full] [--cpu-prof] [--transport sse|ws] [--json FILE] [--svg FILE]` */
 async function main(launcher: Launcher): Promise<void> {
   const options = readOptions(process.argv.slice(2), FOLDER);
-  const scenarios = choose(options.scenarios);
+  const runs = choose(options.scenarios).flatMap((scenario) =>
+    transportsOf(scenario, options).map((transport) => ({ scenario, transport })),
+  );
   mkdirSync(FOLDER, { recursive: true });
   await buildAll(launcher, ['api']);
   const say = (line: string): void => launcher.say(line);
@@ -34,14 +44,16 @@ async function main(launcher: Launcher): Promise<void> {
     Promise.resolve(new Bench(installation, options, say)),
   );
   const outcomes: Outcome[] = [];
-  for (const scenario of scenarios) {
+  for (const { scenario, transport } of runs) {
     launcher.check();
-    say(`\n${scenario.name}: ${scenario.about}`);
+    const outcome = { name: scenario.name, about: scenario.about, ...(!scenario.withoutServer && { transport }) };
+    say(`\n${titleOf(outcome)}: ${scenario.about}`);
+    bench.transport = transport;
     if (!scenario.withoutServer) await installation.startFresh(scenario.name);
     const figures = await scenario.run(bench);
     await bench.disconnect();
     for (const { name, value } of figures) bench.known.set(name, value);
-    outcomes.push({ name: scenario.name, about: scenario.about, figures });
+    outcomes.push({ ...outcome, figures });
   }
   report(bench, options, outcomes);
   const faults = bench.faults.length;
@@ -60,11 +72,16 @@ function choose(names: string[]): Scenario[] {
   return SCENARIOS.filter(({ name }) => names.length === 0 || name === 'limits' || names.includes(name));
 }
 
+function transportsOf({ overEachTransport }: Scenario, { transport }: Options): readonly TransportName[] {
+  if (transport) return [transport];
+  return overEachTransport ? TRANSPORT_NAMES : ['sse'];
+}
+
 function report(bench: Bench, options: Options, outcomes: Outcome[]): void {
   const { model = 'unknown' } = cpus()[0] ?? {};
   const machine = `${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, ${process.platform}`;
   console.log(
-    `\n${table(outcomes)}\n\n${machine}; ${options.transport} agents${options.quick ? '; a quick run: sizes and times are small' : ''}`,
+    `\n${table(outcomes.map((outcome) => ({ ...outcome, name: titleOf(outcome) })))}\n\n${machine}${options.quick ? '; a quick run: sizes and times are small' : ''}`,
   );
   if (bench.faults.length > 0)
     console.log(`${bench.faults.length} FAULTS: no figure above counts. The first: ${bench.faults[0]}`);
@@ -81,12 +98,11 @@ function report(bench: Bench, options: Options, outcomes: Outcome[]): void {
     ...rest,
     figures: figures.map((figure) => ({ ...figure, passes: passes(figure) })),
   }));
-  const { quick, transport } = options;
+  const { quick } = options;
   const whole = {
     finishedAt: new Date().toISOString(),
     machine,
     quick,
-    transport,
     commandsReadBack: bench.proven,
     faults: bench.faults,
     scenarios,

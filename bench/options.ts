@@ -9,7 +9,8 @@ export interface Options {
   /** The 10,000,000 commands of `history`, too. */
   full: boolean;
   cpuProf: boolean;
-  transport: TransportName;
+  /** Of all agents. Without it, what has a bound for each transport is run over each, and everything else over SSE. */
+  transport?: TransportName;
   faults: PlantedFault[];
   json?: string;
   svg?: string;
@@ -26,7 +27,7 @@ export function readOptions(args: string[], folder: string): Options {
       quick: { type: 'boolean', default: false },
       full: { type: 'boolean', default: false },
       'cpu-prof': { type: 'boolean', default: false },
-      transport: { type: 'string', default: 'sse' },
+      transport: { type: 'string' },
       // For the benchmark's own tests: it has to find what goes wrong.
       'plant-fault': { type: 'string', multiple: true, default: [] },
       json: { type: 'string' },
@@ -38,8 +39,8 @@ export function readOptions(args: string[], folder: string): Options {
     quick: values.quick,
     full: values.full,
     cpuProf: values['cpu-prof'],
-    transport: oneOf('--transport', values.transport, TRANSPORT_NAMES),
     faults: values['plant-fault'].map((fault) => oneOf('--plant-fault', fault, PLANTED_FAULTS)),
+    ...(values.transport !== undefined && { transport: oneOf('--transport', values.transport, TRANSPORT_NAMES) }),
     ...(values.json !== undefined && { json: resolve(values.json) }),
     ...(values.svg !== undefined && { svg: resolve(values.svg) }),
     folder,

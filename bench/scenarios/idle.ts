@@ -3,17 +3,19 @@ import type { Bench } from '../bench';
 import { cpuSecondsOf } from '../installation/cpu';
 import { now } from '../processes/clock';
 import type { Figure } from '../report/figures';
+import type { TransportName } from '../simulator/terms';
 import { oneBatch } from './fanout';
 import type { Scenario } from './scenario';
 
 const PATIENCE_MS = 120_000;
+const KIB_AN_AGENT: Record<TransportName, number> = { sse: 20, ws: 12 };
 
 export const idle: Scenario = {
   name: 'idle',
   about: '10,000 connected agents without work: memory and CPU of the server; then all of them reconnect at once',
+  overEachTransport: true,
   async run(bench: Bench): Promise<Figure[]> {
     const agents = bench.size(10_000, 300);
-    const ws = bench.options.transport === 'ws';
     const { api, postgres } = bench.installation;
     const machines = await bench.clients(agents);
     const before = await api.memory();
@@ -29,19 +31,18 @@ export const idle: Scenario = {
     const database = (100 * (cpuSecondsOf(postgres.pid) - postgresBefore)) / period;
 
     const readBack = await bench.beginReadBack();
-    const { hello, online } = await reconnect(bench, agents);
+    const { hello, online } = await bench.profiled('reconnect', () => reconnect(bench, agents));
     const { reopened, connected: live } = await bench.simulator.call('tally', null);
     // Who is not served is not live: a command for each of them proves it.
     await bench.aim([]);
     const { batchId, seconds } = await oneBatch(bench, bench.group, agents);
     await bench.prove(readBack, { accepted: [], batches: [{ batchId, count: agents }] });
-    const bound = { atMost: ws ? 12 : 20 };
     return [
       {
         name: 'server memory an agent, resident',
         value: kib('rss'),
         unit: 'KiB',
-        bound,
+        bound: { atMost: KIB_AN_AGENT[bench.transport] },
         note: `heap ${kib('heapUsed').toFixed(1)}, external ${kib('external').toFixed(1)} KiB; after garbage collection`,
       },
       {
@@ -57,7 +58,7 @@ export const idle: Scenario = {
         value: online / 1000,
         unit: 's',
         bound: { atMost: 10 },
-        note: `streams open after ${(hello / 1000).toFixed(1)} s, ${reopened} tries repeated`,
+        note: `connections open after ${(hello / 1000).toFixed(1)} s, ${reopened} tries repeated`,
       },
       { name: 'agents refused for good', value: agents - live, unit: '', bound: { atMost: 0 } },
       { name: 'then one command for each, last result durable', value: seconds, unit: 's' },
@@ -65,7 +66,7 @@ export const idle: Scenario = {
   },
 };
 
-/** Cuts all streams at the same moment; answers after how many ms all were open again, and online in PostgreSQL by their new stream. */
+/** Cuts all connections at the same moment; answers after how many ms all were open again, and online in PostgreSQL by the new ones. */
 async function reconnect(bench: Bench, agents: number): Promise<{ hello: number; online: number }> {
   const { database } = bench.installation;
   const { rows } = await database.query<{ now: string }>('SELECT clock_timestamp()::text AS now');

@@ -7,5 +7,7 @@ export interface Scenario {
   about: string;
   /** It measures something else: the server would only be in the way. */
   withoutServer?: true;
+  /** Its bounds depend on how the agents are connected: it is run over each transport, unless one is asked for. */
+  overEachTransport?: true;
   run(bench: Bench): Promise<Figure[]>;
 }

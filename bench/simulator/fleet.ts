@@ -1,20 +1,20 @@
 import type { CommandFrame } from '@gwanje/contracts';
-import { Agent as Sockets } from 'node:http';
 import { now } from '../processes/clock';
-import { noteOnce, Poster } from './poster';
+import { noteOnce } from './poster';
 import { type Crew, SimulatedAgent } from './simulated-agent';
 import { SseTransport } from './sse-transport';
 import type { FleetSettings, Life, PlantedFault, Tally, TransportName } from './terms';
 import type { Transport } from './transport';
 import { WebSocketTransport } from './ws-transport';
 
-const TRANSPORTS: Record<TransportName, new () => Transport> = { sse: SseTransport, ws: WebSocketTransport };
+const TRANSPORTS: Record<TransportName, new (url: string, connections: number) => Transport> = {
+  sse: SseTransport,
+  ws: WebSocketTransport,
+};
 
 /** Thousands of agents in one process; what they share, and what they lived through. */
 export class Fleet implements Crew {
-  readonly poster: Poster;
   readonly transport: Transport;
-  readonly sockets = new Sockets({ keepAlive: false, maxSockets: Infinity });
   readonly tally: Tally = { connected: 0, arrived: 0, settled: 0, repeated: 0, troubles: [], reopened: 0 };
   onSettled: (id: string) => void = () => undefined;
   private lives: Life[] = [];
@@ -24,16 +24,15 @@ export class Fleet implements Crew {
   private awaited?: { count: number; resolve: () => void };
 
   constructor(readonly settings: FleetSettings) {
-    this.poster = new Poster(settings.url, settings.sockets);
-    this.transport = new TRANSPORTS[settings.transport]();
+    this.transport = new TRANSPORTS[settings.transport](settings.url, settings.sockets);
     this.faults = [...(settings.faults ?? [])];
     this.agents = settings.identities.map((identity) => new SimulatedAgent(identity, this));
   }
 
-  /** Opens every stream, at most `atOnce` at a time, and answers after how many ms all of them were live. */
+  /** Opens every link, at most `atOnce` at a time, and answers after how many ms all of them were live. */
   async connect(atOnce: number): Promise<number> {
     const [first] = this.agents;
-    if (first) await this.transport.check(this.settings.url, first.identity);
+    if (first) await this.transport.check(first.identity);
     const began = now();
     const live = new Promise<void>((resolve) => (this.awaited = { count: this.agents.length, resolve }));
     const queue = this.agents.values();
@@ -45,7 +44,7 @@ export class Fleet implements Crew {
     return now() - began;
   }
 
-  /** Cuts every stream at the same moment; without `forGood` the agents come back, as agents do. */
+  /** Cuts every link at the same moment; without `forGood` the agents come back, as agents do. */
   cut(forGood: boolean): void {
     for (const agent of this.agents) agent.cut(forGood);
   }
@@ -84,7 +83,6 @@ export class Fleet implements Crew {
 
   close(): void {
     this.cut(true);
-    this.poster.close();
-    this.sockets.destroy();
+    this.transport.close();
   }
 }

@@ -1,21 +1,16 @@
 import type { CommandFrame, OutputReport, ResultReport, SessionRequest } from '@gwanje/contracts';
-import type { Agent as Sockets } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { backoffMs } from '../../apps/agent/src/waiting';
 import { now } from '../processes/clock';
-import type { Poster } from './poster';
 import type { FleetSettings, Life, PlantedFault, Tally } from './terms';
-import type { Identity, Link, Transport } from './transport';
-
-const RETRY_MS = 250;
+import type { Identity, Link, Transport, Word } from './transport';
 
 export const OUTPUT = { stdout: 'the line of stdout\n', stderr: 'the line of stderr\n' };
 
 /** What the agents of one process share. */
 export interface Crew {
   readonly settings: FleetSettings;
-  readonly poster: Poster;
   readonly transport: Transport;
-  readonly sockets: Sockets;
   readonly tally: Tally;
   noteConnected(change: 1 | -1): void;
   noteTrouble(text: string): void;
@@ -37,13 +32,13 @@ export class SimulatedAgent {
     private readonly fleet: Crew,
   ) {}
 
-  /** Settles when the stream is live, however many tries it takes. */
+  /** Settles when the link is live, however many tries it takes; with the patience of a real agent between them. */
   async connect(): Promise<void> {
     this.gone = false;
     for (let tries = 0; !this.gone; tries++) {
       if (tries > 0) this.fleet.tally.reopened++;
-      if ((await this.openSession()) && (await this.open())) return;
-      await wait(RETRY_MS * (0.5 + Math.random()));
+      if (await this.open()) return;
+      await wait(backoffMs(tries));
     }
   }
 
@@ -52,29 +47,17 @@ export class SimulatedAgent {
     this.link?.close();
   }
 
-  private async openSession(): Promise<boolean> {
-    if (this.fleet.settings.conduct === 'brief') return true;
-    const inFlight = [...this.known].map(([id, attempt]) => ({ id, attempt, state: 'started' as const }));
-    const session: SessionRequest = {
-      version: 'simulator',
-      platform: process.platform,
-      actions: [{ name: 'noop' }],
-      inFlight,
-    };
-    return this.say('/api/agents/session', session, 1);
-  }
-
   private open(): Promise<boolean> {
-    const { url } = this.fleet.settings;
     return new Promise((resolve) => {
-      this.link = this.fleet.transport.open(url, this.identity, this.fleet.sockets, {
-        hello: () => {
+      this.link = this.fleet.transport.open(this.identity, this.session(), {
+        live: () => {
           this.live = true;
           this.fleet.noteConnected(1);
           resolve(true);
         },
         command: (frame, arrivedAt) => void this.run(frame, arrivedAt),
-        closed: () => {
+        closed: (why) => {
+          if (why !== undefined) this.fleet.noteTrouble(why);
           resolve(false);
           if (!this.live) return;
           this.live = false;
@@ -83,6 +66,12 @@ export class SimulatedAgent {
         },
       });
     });
+  }
+
+  private session(): SessionRequest | undefined {
+    if (this.fleet.settings.conduct === 'brief') return undefined;
+    const inFlight = [...this.known].map(([id, attempt]) => ({ id, attempt, state: 'started' as const }));
+    return { version: 'simulator', platform: process.platform, actions: [{ name: 'noop' }], inFlight };
   }
 
   private async run(frame: CommandFrame, arrivedAt: number): Promise<void> {
@@ -94,11 +83,11 @@ export class SimulatedAgent {
     this.known.set(id, attempt);
     this.fleet.tally.arrived++;
     const { conduct, output, workMs } = this.fleet.settings;
-    if (conduct === 'full' && !(await this.say(`/api/commands/${id}/start`, { attempt }))) return;
+    if (conduct === 'full' && !(await this.say('start', id, { attempt }))) return;
     if (workMs > 0) await wait(workMs);
     if (output) {
       const chunks = (['stdout', 'stderr'] as const).map((stream, seq) => ({ seq, stream, text: OUTPUT[stream] }));
-      await this.say(`/api/commands/${id}/output`, { attempt, chunks } satisfies OutputReport);
+      await this.say('output', id, { attempt, chunks } satisfies OutputReport);
     }
     const data = this.fleet.dataOf(frame);
     const settle = (): void =>
@@ -107,24 +96,24 @@ export class SimulatedAgent {
     if (fault === 'drop-result') return settle();
     const result: ResultReport = { attempt, success: true, data, durationMs: workMs };
     for (let times = fault === 'double-result' ? 2 : 1; times > 0; times--) {
-      if (await this.say(`/api/commands/${id}/result`, result)) settle();
+      if (await this.say('result', id, result)) settle();
     }
     this.known.delete(id);
   }
 
-  /** Repeats until the server takes it, at most `most` times; false when it does not want it. */
-  private async say(path: string, body: object, most = Infinity): Promise<boolean> {
-    for (let tries = 1; !this.gone; tries++) {
+  /** Repeats it, on the link that is there by then, until the server takes it; false when the server does not want it. */
+  private async say(word: Word, id: string, said: object): Promise<boolean> {
+    for (let tries = 0; !this.gone && this.link; tries++) {
       try {
-        const { status, body: text } = await this.fleet.poster.post(path, this.identity.key, body);
+        const { status, body } = await this.link.say(word, id, said);
         if (status < 300) return true;
-        this.fleet.noteTrouble(`${path} answered ${status} ${text.slice(0, 300)}`);
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        this.fleet.noteTrouble(`${word} of ${id} answered ${status} ${text.slice(0, 300)}`);
         if (status < 500 && status !== 429 && status !== 408) return false;
       } catch (error) {
-        this.fleet.noteTrouble(`${path}: ${(error as Error).message}`);
+        this.fleet.noteTrouble(`${word}: ${(error as Error).message}`);
       }
-      if (tries >= most) return false;
-      await wait(RETRY_MS * (0.5 + Math.random()));
+      await wait(backoffMs(tries));
     }
     return false;
   }

@@ -17,7 +17,7 @@ export interface FleetSettings {
   output: boolean;
   /** Milliseconds that each command takes. */
   workMs: number;
-  /** Keep-alive connections for all that the agents say. */
+  /** Keep-alive connections for all that the agents say over HTTP. */
   sockets: number;
   faults?: PlantedFault[];
 }
@@ -42,6 +42,6 @@ export interface Tally {
   repeated: number;
   /** Answers that no agent should get, the first of each kind. */
   troubles: string[];
-  /** Streams that were not opened at the first try. */
+  /** Links that were not opened at the first try. */
   reopened: number;
 }

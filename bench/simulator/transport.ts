@@ -1,5 +1,4 @@
-import type { CommandFrame } from '@gwanje/contracts';
-import type { Agent } from 'node:http';
+import type { AgentEvent, CommandFrame, FrameAnswer, SessionRequest } from '@gwanje/contracts';
 
 /** Who a simulated agent is. */
 export interface Identity {
@@ -9,20 +8,29 @@ export interface Identity {
 }
 
 export interface Listener {
-  /** The stream is live. */
-  hello(): void;
+  /** The session is compared, and the server has said hello. */
+  live(): void;
+  /** Never before `live`. */
   command(frame: CommandFrame, arrivedAt: number): void;
-  /** The stream is gone, for whatever reason; called once for each stream. */
-  closed(): void;
+  /** The link is gone; called once for each link, with a reason when it was not meant to go. */
+  closed(why?: string): void;
 }
 
+/** What an agent says of a command; its session is said when the link is opened. */
+export type Word = Exclude<AgentEvent, 'session'>;
+
+/** One connection of one agent to the server, in both directions. */
 export interface Link {
+  /** Says it once. Rejects when there is no answer: the server may have heard it or not. */
+  say(word: Word, commandId: string, body: object): Promise<FrameAnswer>;
   close(): void;
 }
 
-/** How frames reach an agent. What it says itself always goes over HTTP. */
+/** How commands reach an agent, and how the server hears what the agent says. */
 export interface Transport {
-  /** Throws when this server cannot serve it at all. */
-  check(url: string, identity: Identity): Promise<void>;
-  open(url: string, identity: Identity, sockets: Agent, listener: Listener): Link;
+  /** Rejects when this server cannot serve it at all. */
+  check(identity: Identity): Promise<void>;
+  /** Opens a link and, if there is one, a session on it. */
+  open(identity: Identity, session: SessionRequest | undefined, listener: Listener): Link;
+  close(): void;
 }

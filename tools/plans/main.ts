@@ -74,9 +74,9 @@ several queries, the numbers are of all of them together. \`tools/plans/plans.sp
   each is read. So the cost grows with the clients in reach, and not with the history.
 - A list of clients, a batch and news read each client, each command of the batch and each that changed once at most, and beside them
   what is in reach.
-- Two questions do read the history. \`seldom\` has an action that was last ordered long ago looked for in the index of every client's
-  commands. The audit log is walked back from its newest row until the page is full, which takes long for whoever reaches only what
-  happened long ago (\`dormant: audit\`), and not for whoever reaches what happens now.
+- The audit log is read the same way: the newest 2,000 of what is asked for, then client by client.
+- One question does read the history: \`seldom\` has an action that was last ordered long ago looked for in every client's commands, and
+  in every client's audit rows.
 `.split('\n');
 
 main().catch((error: unknown) => {

@@ -6,7 +6,9 @@ import { Log } from './core/logging/log';
 import { createServer } from './server';
 
 /** Percent by which the heap may grow before it is collected: what streams through (seals, exports) then leaves the process small. */
-const HEAP_GROWING_PERCENT = 20;
+const HEAP_GROWING_PERCENT = 60;
+/** Connections that the system holds until they are taken: thousands of agents come back at the same moment. */
+const BACKLOG = 4_096;
 
 async function main(): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
@@ -14,7 +16,7 @@ async function main(): Promise<void> {
   const logger = new Log(config);
   const app = await createServer(config, logger);
   stopOnSignal(app);
-  await app.listen(config.PORT, config.HOST);
+  await app.listen({ port: config.PORT, host: config.HOST, backlog: BACKLOG });
   logger.log(`listening on port ${config.PORT}`, 'Gwanje');
 }
 

@@ -127,7 +127,8 @@ describe('exports of the audit log', () => {
     const insert = async (status: string, heartbeat: string): Promise<string> => {
       const id = uuid();
       await env.sql(
-        `INSERT INTO audit_exports (id, created_by, everywhere, format, status, attempt, heartbeat_at) VALUES ($1, $2, '{audit.read}', 'ndjson', $3, 1, now() - $4::interval)`,
+        `INSERT INTO audit_exports (id, created_by, everywhere, rights_version, format, status, attempt, heartbeat_at)
+         SELECT $1, id, '{audit.read}', rights_version, 'ndjson', $3, 1, now() - $4::interval FROM users WHERE id = $2`,
         [id, user?.id, status, heartbeat],
       );
       return id;

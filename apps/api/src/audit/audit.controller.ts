@@ -54,6 +54,7 @@ export class AuditController {
     return this.exports.get(id, caller);
   }
 
+  /** 409 `export_not_ready` until it is completed; 409 `export_rights_changed` when the caller's rights changed since it was ordered. */
   @ForPeople('audit.export')
   @Get('exports/:id/download')
   async download(@Param('id') id: string, @Caller() caller: Person, @Res() reply: FastifyReply): Promise<void> {

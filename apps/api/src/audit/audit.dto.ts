@@ -4,6 +4,7 @@ import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateNested } from 'class-validator';
 import { IsInstant } from '../core/http/instant';
 import { PageDto } from '../core/http/page.dto';
+import { Tidy } from '../core/http/tidy';
 
 const action = { message: 'action must be an action such as commands.create, or a prefix such as commands.*' };
 const STORABLE = /^\P{Cc}*$/u;
@@ -11,7 +12,7 @@ const STORABLE = /^\P{Cc}*$/u;
 /** What narrows a list or an export; all given parts hold. */
 export class AuditFilterDto {
   /** An id, an e-mail, or a client's name. */
-  @IsOptional() @IsString() @MinLength(1) @MaxLength(254) @Matches(STORABLE)
+  @Tidy() @IsOptional() @IsString() @MinLength(1) @MaxLength(254) @Matches(STORABLE)
   actor?: string;
 
   /** Exact, or a prefix such as `commands.*`. */

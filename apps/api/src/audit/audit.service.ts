@@ -1,16 +1,19 @@
 import type { AuditOutcome } from '@gwanje/contracts';
-import { Injectable, Logger } from '@nestjs/common';
+import { BeforeApplicationShutdown, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { hash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
-import type { Actor, ProvenPerson, Refusal, RefusalRecorder } from '../core/access/access';
+import { type Actor, type ProvenPerson, type Refusal, type RefusalRecorder, SYSTEM } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
+import { isStorable } from '../core/http/request-hygiene';
 import { redact, redactText } from '../core/redaction/redact';
 import { AuditUnavailable } from './audit.errors';
+import { StrangerGate } from './stranger-gate';
 
 /** Of each of before, after and detail. */
 const MAX_JSON_BYTES = 64 << 10;
+const GATE_MS = 60_000;
 
 export interface AuditEntry {
   by: Actor | ProvenPerson;
@@ -28,10 +31,21 @@ export interface AuditEntry {
 
 /** The only writer of the append-only record. A change passes its own transaction, so that neither stands alone. */
 @Injectable()
-export class AuditService implements RefusalRecorder {
+export class AuditService implements RefusalRecorder, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger('Audit');
+  private readonly gate = new StrangerGate();
+  private timer?: NodeJS.Timeout;
 
   constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.tellLeftOut(), GATE_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.tellLeftOut();
+  }
 
   /** Throws AuditUnavailable when the row cannot be written; the transaction of the caller then fails with it. */
   record(entry: AuditEntry, transaction: Queries = this.database.manager): Promise<void> {
@@ -40,8 +54,8 @@ export class AuditService implements RefusalRecorder {
 
   /** The same for any number of entries, in one statement. */
   async recordAll(entries: readonly AuditEntry[], transaction: Queries): Promise<void> {
-    if (entries.length === 0) return;
-    const rows = entries.map(valuesOf);
+    const rows = entries.filter((entry) => this.gate.admits(entry)).map(valuesOf);
+    if (rows.length === 0) return;
     try {
       await transaction.query(
         `INSERT INTO audit_log (id, actor_type, actor_id, actor_name, actor_token_id, address, action, target_type, target_id, target_name, client_id,
@@ -58,6 +72,14 @@ export class AuditService implements RefusalRecorder {
 
   refused(refusal: Refusal): Promise<void> {
     return this.record({ ...refusal, outcome: 'refused' });
+  }
+
+  /** Of refused strangers beyond the bound, the record keeps how many there were, of what and from where. */
+  async tellLeftOut(): Promise<void> {
+    const entries = this.gate.turn().map(({ action, ...detail }): AuditEntry => {
+      return { by: SYSTEM, action, target: { type: 'refusals', id: null }, outcome: 'refused', detail };
+    });
+    await this.recordAll(entries, this.database.manager).catch(() => undefined /* the log has it: nobody waits for this row */);
   }
 }
 
@@ -87,4 +109,4 @@ function json(value: object | undefined): string | null {
 }
 
 /** PostgreSQL stores neither NUL nor lone surrogates, and what somebody tried is recorded even so. */
-const storable = (value: string): string => Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString();
+const storable = (value: string): string => (isStorable(value) ? value : Buffer.from(value.replaceAll('\u0000', '\ufffd')).toString());

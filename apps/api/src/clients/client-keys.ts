@@ -20,6 +20,10 @@ export interface KeyView {
 export class ClientKeys {
   /** Ten thousand agents that come back at once are looked up by hundreds. */
   private readonly searches = new GroupCommit<Buffer, Omit<AgentPrincipal, 'origin'> | null>((hashes) => this.findAll(hashes));
+  private readonly checks = new GroupCommit<string, boolean>(async (keyIds) => {
+    const ended = new Set(await this.ended(keyIds));
+    return keyIds.map((id) => ended.has(id));
+  });
 
   constructor(
     @InjectDataSource() private readonly database: DataSource,
@@ -62,6 +66,10 @@ export class ClientKeys {
 
   async revokeAll(clientId: string, transaction: EntityManager): Promise<void> {
     await transaction.query('DELETE FROM client_keys WHERE client_id = $1', [clientId]);
+  }
+
+  hasEnded(keyId: string): Promise<boolean> {
+    return this.checks.add(keyId);
   }
 
   /** Of these keys, those that are not valid any more. */

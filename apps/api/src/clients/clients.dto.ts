@@ -1,6 +1,7 @@
 import { PartialType } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { PageDto } from '../core/http/page.dto';
+import { Tidy } from '../core/http/tidy';
 
 /** Unique; no slash and no space, so that it serves in an address; never taken for an id. */
 export const CLIENT_NAME: [RegExp, { message: string }] = [
@@ -10,9 +11,11 @@ export const CLIENT_NAME: [RegExp, { message: string }] = [
 
 export class CreateClientDto {
   /** Unique; letters, digits, dots, dashes and underscores. */
+  @Tidy()
   @Matches(...CLIENT_NAME)
   name: string;
 
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(100)
@@ -48,12 +51,14 @@ export class ListClientsDto extends PageDto {
   @IsIn(['online', 'offline'])
   status?: 'online' | 'offline';
 
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)
   group?: string;
 
   /** Part of the name. */
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)

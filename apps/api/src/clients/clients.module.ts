@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module';
 import { AgentKeys } from '../core/access/access';
 import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
+import { AgentDescriptionsService } from './agent-descriptions.service';
 import { ClientKeys } from './client-keys';
 import { ClientsController } from './clients.controller';
 import { ClientsService } from './clients.service';
@@ -17,12 +18,13 @@ import { Presence } from './presence';
   controllers: [ClientsController, EnrolmentController, EventsController],
   providers: [
     ClientsService,
+    AgentDescriptionsService,
     GatewayService,
     Presence,
     EnrolmentService,
     ClientKeys,
     { provide: AgentKeys, useExisting: ClientKeys },
   ],
-  exports: [ClientsService, GatewayService, AgentKeys],
+  exports: [ClientsService, AgentDescriptionsService, GatewayService, AgentKeys],
 })
 export class ClientsModule {}

@@ -9,7 +9,9 @@ import { Conditions } from '../core/database/conditions';
 import { Conflict, Forbidden, Hidden, InvalidInput, NotFound, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
+import { PeopleService } from '../identity/people.service';
 import { RbacService } from '../rbac/rbac.service';
+import type { AgentDescription } from './agent-descriptions.service';
 import { ClientKeys, type KeyView } from './client-keys';
 import type { CreateClientDto, ListClientsDto, UpdateClientDto } from './clients.dto';
 
@@ -18,7 +20,7 @@ export interface ClientView {
   name: string;
   status: 'online' | 'offline';
   lastSeenAt: Date | null;
-  agent: { version: string; platform: string; actions: unknown[] } | null;
+  agent: AgentDescription | null;
   groups: string[];
   labels: Record<string, string>;
   concurrency: number;
@@ -45,6 +47,7 @@ export class ClientsService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly audit: AuditService,
     private readonly rbac: RbacService,
+    private readonly people: PeopleService,
     private readonly keys: ClientKeys,
     private readonly bus: Bus,
   ) {}
@@ -123,8 +126,14 @@ export class ClientsService {
   async remove(idOrName: string, by: Person): Promise<void> {
     const { id } = await this.get(idOrName, by, 'clients.manage');
     await this.change(id, by, 'clients.delete', async (transaction) => {
+      await this.people.lockRights(transaction);
       await transaction.query(`UPDATE clients SET deleted_at = now(), status = 'offline' WHERE id = $1`, [id]);
-      await transaction.query('DELETE FROM client_permissions WHERE client_id = $1', [id]);
+      const reached = await transaction.query<{ id: string }[]>(
+        `WITH ended AS (DELETE FROM client_permissions WHERE client_id = $1 RETURNING user_id, role_id)
+         SELECT user_id AS id FROM ended WHERE user_id IS NOT NULL UNION SELECT ur.user_id FROM ended JOIN user_roles ur USING (role_id)`,
+        [id],
+      );
+      await this.people.doubt(reached.map((person) => person.id), transaction);
       await this.keys.revokeAll(id, transaction);
     });
     this.bus.publish('revoked', { clientId: id });
@@ -152,11 +161,6 @@ export class ClientsService {
       if (!isUuid(keyId) || !(await this.keys.revoke(id, keyId, transaction))) throw new NotFound('key');
     });
     this.bus.publish('revoked', { clientId: id });
-  }
-
-  /** What the agent says of itself when it opens a session. */
-  async describeAgent(id: string, agent: { version: string; platform: string; actions: unknown[] }): Promise<void> {
-    await this.database.query('UPDATE clients SET agent = $2, last_seen_at = now() WHERE id = $1', [id, JSON.stringify(agent)]);
   }
 
   /**

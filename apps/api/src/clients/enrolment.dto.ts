@@ -1,9 +1,11 @@
 import { ArrayMaxSize, IsArray, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { IsInstant } from '../core/http/instant';
+import { Tidy } from '../core/http/tidy';
 import { CLIENT_NAME } from './clients.dto';
 
 export class CreateEnrolmentTokenDto {
   /** Groups that every machine enrolled with it joins. */
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(100)
@@ -29,6 +31,7 @@ export class EnrolDto {
   @MaxLength(200)
   token: string;
 
+  @Tidy()
   @Matches(...CLIENT_NAME)
   name: string;
 

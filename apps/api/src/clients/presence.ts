@@ -9,7 +9,7 @@ import { KEY_PREFIX } from '../core/queue/redis';
 /** A gateway silent for this long is dead, and its clients are offline. */
 const DEAD_AFTER_SECONDS = 15;
 /** In Redis, where it is told anew three times as often. */
-const TOLD_SECONDS = 60;
+const TOLD_SECONDS = 120;
 /** Connections that one round compares with PostgreSQL. */
 const COMPARED_AT_ONCE = 1_000;
 
@@ -53,6 +53,8 @@ export class Presence {
    * else than they do. Answers those that it looked at, and of these the ones whose client has a newer connection elsewhere.
    */
   async beat<T extends Link>(links: readonly T[]): Promise<{ compared: T[]; replaced: T[] }> {
+    // Ids of connections rise with time: what is connected from here on is not among these, and not gone.
+    const asOf = uuid();
     await this.hot.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.gatewayId]);
     const slices = Math.max(1, Math.ceil(links.length / COMPARED_AT_ONCE));
     const slice = this.rounds++ % slices;
@@ -61,12 +63,12 @@ export class Presence {
       `WITH mine AS (SELECT * FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid)),
        gone AS (
          UPDATE clients c SET status = 'offline' WHERE gateway_id = $1 AND status = 'online' AND get_byte(uuid_send(id), 15) % $3 = $4
-           AND NOT EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id)
+           AND connection_id < $5 AND NOT EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id)
        ), back AS (
          UPDATE clients c SET status = 'online' FROM mine WHERE c.id = mine."clientId" AND c.connection_id = mine."connectionId" AND c.status = 'offline'
        )
        SELECT mine."connectionId" FROM mine JOIN clients c ON c.id = mine."clientId" WHERE c.connection_id <> mine."connectionId"`,
-      [this.gatewayId, JSON.stringify(compared.map(({ clientId, connectionId }) => ({ clientId, connectionId }))), slices, slice],
+      [this.gatewayId, JSON.stringify(compared.map(({ clientId, connectionId }) => ({ clientId, connectionId }))), slices, slice, asOf],
     );
     await this.tellAll(links);
     const replaced = new Set(newer.map(({ connectionId }) => connectionId));

@@ -5,6 +5,7 @@ import { type AgentPrincipal, Caller, ForAgents } from '../core/access/access';
 import { InvalidInput } from '../core/errors/errors';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { OutputDto, ResultDto, SessionDto, StartDto } from './commands.dto';
+import { AgentSessions } from './agent-sessions';
 import { CommandsService } from './commands.service';
 import { OutputService } from './output.service';
 
@@ -13,6 +14,7 @@ import { OutputService } from './output.service';
 @ForAgents()
 export class AgentCommandsController {
   constructor(
+    private readonly sessions: AgentSessions,
     private readonly commands: CommandsService,
     private readonly output: OutputService,
     private readonly artifacts: ArtifactsService,
@@ -21,7 +23,7 @@ export class AgentCommandsController {
   @Post('agents/session')
   @HttpCode(200)
   session(@Body() body: SessionDto, @Caller() agent: AgentPrincipal): Promise<SessionResponse> {
-    return this.commands.openSession(body, agent);
+    return this.sessions.open(body, agent);
   }
 
   @ForAgents({ checkedAgain: true })

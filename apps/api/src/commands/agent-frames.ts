@@ -9,6 +9,7 @@ import { inspect } from '../core/http/request-hygiene';
 import { DtoPipe } from '../core/http/validation';
 import { AgentFrameDto } from './agent-frames.dto';
 import { OutputDto, ResultDto, SessionDto, StartDto } from './commands.dto';
+import { AgentSessions } from './agent-sessions';
 import { CommandsService } from './commands.service';
 import { OutputService } from './output.service';
 
@@ -26,6 +27,7 @@ export class AgentFrames {
   private readonly pipe = new DtoPipe();
 
   constructor(
+    private readonly sessions: AgentSessions,
     private readonly commands: CommandsService,
     private readonly output: OutputService,
     private readonly keys: AgentKeys,
@@ -66,13 +68,13 @@ export class AgentFrames {
   private async call(frame: AgentFrameDto, bytes: number, agent: AgentPrincipal): Promise<FrameAnswer> {
     if (bytes > MAX_FRAME_BYTES) throw new PayloadTooLarge(MAX_FRAME_BYTES);
     const checkedLater = frame.event === 'start' || frame.event === 'result';
-    if (!checkedLater && (await this.keys.ended([agent.keyId])).length > 0) throw new Unauthorized('The client key is not valid');
+    if (!checkedLater && (await this.keys.hasEnded(agent.keyId))) throw new Unauthorized('The client key is not valid');
     inspect(frame.data);
     return { status: 200, body: await this.act(frame, agent) };
   }
 
   private async act({ event, data }: AgentFrameDto, agent: AgentPrincipal): Promise<object> {
-    if (event === 'session') return this.commands.openSession(await this.held(data, SessionDto), agent);
+    if (event === 'session') return this.sessions.open(await this.held(data, SessionDto), agent);
     const { id, ...body } = data;
     if (typeof id !== 'string') throw new InvalidInput([{ path: 'id', message: 'must be the id of a command' }]);
     if (event === 'start') await this.commands.start(id, (await this.held(body, StartDto)).attempt, agent);

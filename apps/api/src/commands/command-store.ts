@@ -65,7 +65,7 @@ export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max
 
 /** SQL on `clients c`: online, with due work and a free slot. */
 export const STARVING = `c.status = 'online'
-  AND EXISTS (SELECT FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now())
+  AND (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() LIMIT 1) IS NOT NULL
   AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency`;
 
 const RETRY_BASE_SECONDS = 1;
@@ -105,7 +105,7 @@ export class CommandStore {
   }
 
   /** One statement for any number of commands that differ only in id and client. */
-  async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: EntityManager): Promise<void> {
+  async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: Queries): Promise<void> {
     await transaction.query(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
@@ -143,19 +143,21 @@ export class CommandStore {
 
   /**
    * Claims the best pending commands of these clients, which the transaction holds; never more than their free slots. What was allowed
-   * by rights that have changed since waits until it is allowed again. Returns what was claimed.
+   * by rights that have changed since waits until it is allowed again. Returns what was claimed. It is written so that no plan reads more
+   * than each client's own queue, also where nothing is known of how much the tables hold.
    */
   async claim(heldClientIds: readonly string[], transaction: Queries): Promise<Claimed[]> {
     return transaction.query<Claimed[]>(
-      `WITH best AS (
+      `WITH best AS MATERIALIZED (
          SELECT p.id FROM clients c
          CROSS JOIN LATERAL (
            SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')
          ) busy
          CROSS JOIN LATERAL (
            SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
-             SELECT p.id, p.priority FROM commands p JOIN users u ON u.id = p.authorized_by AND u.rights_version = p.rights_version
+             SELECT p.id, p.priority FROM commands p
              WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
+               AND p.rights_version = (SELECT u.rights_version FROM users u WHERE u.id = p.authorized_by)
              ORDER BY p.priority DESC, p.id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
            ) q
          ) p
@@ -163,7 +165,7 @@ export class CommandStore {
        ), moved AS (
          UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
            deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
-         FROM best WHERE commands.id = best.id AND commands.status = 'pending'
+         WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status = 'pending'
          RETURNING commands.id, commands.client_id, commands.revision, commands.attempt
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved

@@ -6,6 +6,7 @@ import {
 } from 'class-validator';
 import { IsInstant } from '../core/http/instant';
 import { PageDto } from '../core/http/page.dto';
+import { Tidy } from '../core/http/tidy';
 import { AcceptedBy } from '../core/http/validation';
 
 class CommandSettingsDto {
@@ -51,7 +52,8 @@ class CommandSettingsDto {
 @AcceptedBy({
   required: ['clientId', 'action'],
   properties: {
-    clientId: { type: 'string', minLength: 1, maxLength: 100 },
+    // Plain ASCII is tidy as it is.
+    clientId: { type: 'string', pattern: '^[!-~]{1,100}$' },
     action: { type: 'string', minLength: 1, maxLength: 100 },
     payload: { type: 'object' },
     priority: { type: 'integer', minimum: 0, maximum: 10 },
@@ -61,6 +63,7 @@ class CommandSettingsDto {
 })
 export class CreateCommandDto extends CommandSettingsDto {
   /** The client's id or name. */
+  @Tidy()
   @IsString()
   @MinLength(1)
   @MaxLength(100)
@@ -68,12 +71,14 @@ export class CreateCommandDto extends CommandSettingsDto {
 }
 
 class TargetsDto {
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(10_000)
   @IsString({ each: true })
   clientIds?: string[];
 
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(1_000)
@@ -102,6 +107,7 @@ export class ListCommandsDto extends PageDto {
   @IsIn(COMMAND_STATES)
   status?: CommandState;
 
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)

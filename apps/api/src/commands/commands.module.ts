@@ -6,6 +6,7 @@ import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { AgentCommandsController } from './agent-commands.controller';
 import { AgentFrames } from './agent-frames';
+import { AgentSessions } from './agent-sessions';
 import { AgentSocketController } from './agent-socket.controller';
 import { ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
@@ -25,7 +26,7 @@ import { Sweeper } from './sweeper';
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
   controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController],
   providers: [
-    CommandsService, Intake, AgentWords, AgentFrames, CommandReader, CommandStore, CommandSweeps, Dispatcher, DispatchProcessor, Courier, Sweeper,
+    CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandStore, CommandSweeps, Dispatcher, DispatchProcessor, Courier, Sweeper,
     OutputService, ArtifactsService, NewsDesk,
   ],
 })

@@ -1,4 +1,4 @@
-import { ACTIONS, type SessionResponse } from '@gwanje/contracts';
+import { ACTIONS, EMERGENCY_PRIORITY } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -6,22 +6,26 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
+import { HotDatabase } from '../core/database/hot-database';
 import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
-import { CommandStore, type LockedCommand } from './command-store';
-import type { CreateBatchDto, CreateCommandDto, ResultDto, SessionDto } from './commands.dto';
+import { type Claimed, CommandStore, type LockedCommand } from './command-store';
+import type { CreateBatchDto, CreateCommandDto, ResultDto } from './commands.dto';
+import { Dispatcher } from './dispatcher';
 import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
 
-/** The public face of commands: submit, cancel, retry for people; session, start, report for agents. */
+/** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
 export class CommandsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
+    private readonly hot: HotDatabase,
     private readonly store: CommandStore,
+    private readonly dispatcher: Dispatcher,
     private readonly intake: Intake,
     private readonly words: AgentWords,
     private readonly clients: ClientsService,
@@ -57,7 +61,7 @@ export class CommandsService {
     const client = await this.clients.get(clientId, by, 'commands.create').catch((error: unknown) => {
       throw error instanceof NotFound ? unknownClient(clientId) : error;
     });
-    return { id: client.id, actions: (client.agent?.actions ?? []) as AgentAction[] };
+    return { id: client.id, actions: (client.agent?.actions ?? []) };
   }
 
   async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
@@ -71,7 +75,8 @@ export class CommandsService {
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const batchId = uuid();
     const ids = targets.map(() => uuid());
-    const stored = await this.store.transaction(async (transaction) => {
+    let claimed: Claimed[] = [];
+    const stored = await this.hot.transaction(async (transaction) => {
       const earlier = await this.intake.claimKey(idempotency(idempotencyKey, input).idempotency, batchId, by, transaction);
       if (earlier) return earlier;
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
@@ -80,8 +85,11 @@ export class CommandsService {
       await this.store.insert(this.settings(input, batchId, secret, by), ids, targets, transaction);
       const after = { action: input.action, payload: withoutSecrets(input.payload, secret), targets: input.targets, count: targets.length };
       await this.audit.record({ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }, transaction);
+      // An emergency stands behind no other claim; others are handed out a few hundred at a time.
+      if (input.priority === EMERGENCY_PRIORITY) claimed = await this.store.claim(await this.store.holdOnline(targets, transaction), transaction);
       return batchId;
     });
+    this.dispatcher.announce(claimed);
     if (stored === batchId) this.intake.announce(ids, targets);
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
@@ -122,35 +130,6 @@ export class CommandsService {
   /** The agent's word on how an attempt ended. The same again is a no-op; another one for the same attempt is a conflict. */
   report(id: string, body: ResultDto, agent: AgentPrincipal): Promise<void> {
     return this.words.say({ kind: 'result', id, body, agent });
-  }
-
-  /** What agent and server each believe is in flight, compared before the stream goes live. */
-  async openSession(input: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
-    await this.clients.describeAgent(agent.id, { version: input.version, platform: input.platform, actions: input.actions });
-    const drop = await this.store.transaction(async (transaction) => {
-      const believed = await this.store.inFlight(agent.id, transaction);
-      const held = new Map(input.inFlight.map((entry) => [entry.id, entry]));
-      for (const command of believed) {
-        const entry = held.get(command.id);
-        const same = entry?.attempt === command.attempt;
-        if (command.status === 'dispatched' && same && entry.state === 'started') {
-          await this.store.move(command, 'running', {}, { by: 'session' }, transaction);
-        } else if (command.status === 'running' && !same) {
-          const error = 'the agent no longer knows of this command: it may or may not have happened';
-          await this.store.move(command, 'indeterminate', { error_message: error }, {}, transaction);
-          await this.store.retryIfDue(command, false, transaction);
-        }
-      }
-      // kill point: session.before-commit
-      const started = input.inFlight.filter((entry) => entry.state === 'started').map(({ id }) => id);
-      const settleable = await this.store.provisional(agent.id, started, transaction);
-      const current = new Map([...believed, ...settleable].map((command) => [command.id, command.attempt]));
-      return input.inFlight
-        .filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt)
-        .map(({ id }) => id);
-    });
-    // kill point: session.after-commit
-    return { sessionId: uuid(), drop };
   }
 
   private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, secretParameters: string[], by: Person): Parameters<CommandStore['insert']>[0] {

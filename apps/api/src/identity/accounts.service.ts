@@ -45,7 +45,7 @@ export class AccountsService {
    */
   async login({ email, password, otp }: LoginDto, by: Anonymous, userAgent?: string): Promise<Tokens & { refresh: string }> {
     let refusal: DomainError = new Unauthorized('E-mail or password is wrong');
-    const user = await this.guard.attempt(email, by.origin.address, async () => {
+    const user = await this.guard.attempt(email, by, async () => {
       const known = await this.verify(email, password, by);
       if (!known?.secondFactor) return known;
       const refused = (reason: string): Promise<void> =>
@@ -65,7 +65,7 @@ export class AccountsService {
 
   /** Throws InvalidInput that names `path` unless it is the caller's password; a wrong one counts as a failed log-in. */
   async requirePassword(password: string, path: string, by: Person): Promise<void> {
-    const proven = await this.guard.attempt(by.email, by.origin.address, () => this.verify(by.email, password, by));
+    const proven = await this.guard.attempt(by.email, by, () => this.verify(by.email, password, by));
     if (!proven) throw new InvalidInput([{ path, message: 'is wrong' }]);
   }
 
@@ -91,7 +91,7 @@ export class AccountsService {
   private async verify(email: string, password: string, by: Anonymous | Person): Promise<{ id: string; secondFactor: boolean } | null> {
     const [user] = await this.database.query<{ id: string; passwordHash: string | null; disabled: boolean; secondFactor: boolean }[]>(
       `SELECT u.id, u.password_hash AS "passwordHash", u.disabled_at IS NOT NULL AS disabled, f.confirmed_at IS NOT NULL AS "secondFactor"
-       FROM users u LEFT JOIN second_factors f ON f.user_id = u.id WHERE lower(u.email) = lower($1) AND u.deleted_at IS NULL`,
+       FROM users u LEFT JOIN second_factors f ON f.user_id = u.id WHERE account_key(u.email) = account_key($1) AND u.deleted_at IS NULL`,
       [email],
     );
     const matches = await this.passwords.matches(password, user?.passwordHash);

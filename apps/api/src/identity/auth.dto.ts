@@ -1,8 +1,10 @@
 import { PERMISSIONS, type Permission } from '@gwanje/contracts';
 import { ArrayUnique, IsArray, IsEmail, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 import { IsInstant } from '../core/http/instant';
+import { Tidy } from '../core/http/tidy';
 
 export class LoginDto {
+  @Tidy()
   @IsEmail({ require_tld: false })
   @MaxLength(254)
   email: string;
@@ -30,6 +32,7 @@ export class ChangePasswordDto {
 }
 
 export class CreateTokenDto {
+  @Tidy()
   @IsString()
   @MinLength(1)
   @MaxLength(100)

@@ -7,6 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import { type Anonymous, SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { Bus } from '../core/events/bus.service';
+import { tidy } from '../core/http/tidy';
 import { PeopleService } from './people.service';
 import { SessionsService } from './sessions.service';
 
@@ -105,7 +106,7 @@ export class ExternalIdentities {
     const [account] = await transaction.query<{ id: string; disabled: boolean; used: boolean }[]>(
       `SELECT id, disabled_at IS NOT NULL AS disabled,
          password_login_at IS NOT NULL OR EXISTS (SELECT FROM external_identities WHERE user_id = users.id) AS used
-       FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL FOR UPDATE`,
+       FROM users WHERE account_key(email) = account_key($1) AND deleted_at IS NULL FOR UPDATE`,
       [email],
     );
     if (!account) return null;
@@ -116,9 +117,9 @@ export class ExternalIdentities {
     return account.id;
   }
 
-  private async create({ verifiedEmail: email, name = email }: ExternalIdentity, transaction: EntityManager): Promise<string> {
+  private async create({ verifiedEmail: email = '', name = email }: ExternalIdentity, transaction: EntityManager): Promise<string> {
     const id = uuid();
-    const after = { email, name: name?.slice(0, 200) };
+    const after = { email: tidy(email), name: tidy(name).slice(0, 200) };
     await transaction.query('INSERT INTO users (id, email, name, password_hash) VALUES ($1, $2, $3, NULL)', [id, after.email, after.name]);
     await this.audit.record({ by: SYSTEM, action: 'users.create', target: { type: 'user', id }, outcome: 'done', after, detail: { how: 'openid' } }, transaction);
     return id;

@@ -5,6 +5,7 @@ import { v7 as uuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
+import { tidy } from '../core/http/tidy';
 import { PasswordsService } from './passwords.service';
 
 /** Creates the first admin on an empty installation, and touches nothing on any other. */
@@ -22,7 +23,7 @@ export class FirstAdmin implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     const [any] = await this.database.query<unknown[]>('SELECT 1 FROM users LIMIT 1');
     if (any) return;
-    const email = this.config.ADMIN_EMAIL ?? 'admin@example.com';
+    const email = tidy(this.config.ADMIN_EMAIL ?? 'admin@example.com');
     const password = this.config.ADMIN_PASSWORD ?? this.passwords.makeUp();
     await this.database.transaction(async (transaction) => {
       // Several instances may start at once on the same empty database: one of them creates the admin.

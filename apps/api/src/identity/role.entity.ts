@@ -1,5 +1,6 @@
 import type { Permission, Scope } from '@gwanje/contracts';
 import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
+import { TIDY } from '../core/http/tidy';
 
 /** A named set of permissions, and where they hold. */
 @Entity('roles')
@@ -7,7 +8,7 @@ export class RoleEntity {
   @PrimaryColumn('uuid')
   id: string;
 
-  @Column('text')
+  @Column('text', { transformer: TIDY })
   name: string;
 
   @Column('text', { array: true })

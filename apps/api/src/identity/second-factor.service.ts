@@ -42,7 +42,7 @@ export class SecondFactorService {
 
   /** Every other session of the person ends, and this one counts as proven. */
   async confirm(otp: string, by: Person): Promise<{ recoveryCodes: string[] }> {
-    const recoveryCodes = await this.guard.attempt(by.email, by.origin.address, () =>
+    const recoveryCodes = await this.guard.attempt(by.email, by, () =>
       this.database.transaction(async (transaction) => {
         const outcome = await this.codes.confirm(by.id, otp, transaction);
         if (outcome === 'absent') throw new Conflict('no_pending_enrolment', 'There is no second factor to confirm: begin anew');
@@ -109,8 +109,11 @@ export class SecondFactorService {
 
   private async requireOtp(otp: string, by: Person): Promise<void> {
     if (!by.secondFactor.enabled) throw new Conflict('second_factor_not_enabled', 'The account has no second factor');
-    const taken = await this.guard.attempt(by.email, by.origin.address, async () => (await this.codes.redeem(by.id, otp, by)) || null);
-    if (!taken) throw wrongOtp();
+    const taken = await this.guard.attempt(by.email, by, async () => (await this.codes.redeem(by.id, otp, by)) || null);
+    if (taken) return;
+    const target = { type: 'user', id: by.id };
+    await this.audit.record({ by, action: 'auth.prove_second_factor', target, outcome: 'refused', detail: { reason: 'otp_invalid' } });
+    throw wrongOtp();
   }
 
   private record(action: string, by: Person, transaction: EntityManager): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Scope } from '@gwanje/contracts';
 import { Column, CreateDateColumn, Entity, JoinTable, ManyToMany, PrimaryColumn } from 'typeorm';
+import { TIDY } from '../core/http/tidy';
 import { RoleEntity } from './role.entity';
 
 /** A person's account. A deleted one stays as the author of what it did, and can do nothing more. */
@@ -8,10 +9,10 @@ export class UserEntity {
   @PrimaryColumn('uuid')
   id: string;
 
-  @Column('text')
+  @Column('text', { transformer: TIDY })
   email: string;
 
-  @Column('text')
+  @Column('text', { transformer: TIDY })
   name: string;
 
   /** None for an account of an OpenID provider. */

@@ -1,9 +1,11 @@
 import { type Permission, PERMISSIONS } from '@gwanje/contracts';
 import { IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
+import { Tidy } from '../core/http/tidy';
 
 /** Who may what where: an `action`, or a `permission` of another kind than to create commands, or both. */
 export class ExplainDto {
   /** The person's id or e-mail. */
+  @Tidy()
   @IsString()
   @MinLength(1)
   @MaxLength(254)
@@ -22,6 +24,7 @@ export class ExplainDto {
   permission?: Permission;
 
   /** The client's id or name. */
+  @Tidy()
   @IsString()
   @MinLength(1)
   @MaxLength(100)

@@ -63,7 +63,7 @@ export class Explainer {
     const [user] = await this.database.query<{ id: string; email: string; scope: string; unproven: number }[]>(
       `SELECT id, email, scope, (SELECT count(*)::integer FROM sessions s
          WHERE s.user_id = u.id AND s.revoked_at IS NULL AND s.expires_at > now() AND NOT s.second_factor) AS unproven
-       FROM users u WHERE deleted_at IS NULL AND ${isUuid(query.user) ? 'id = $1' : 'lower(email) = lower($1)'}`,
+       FROM users u WHERE deleted_at IS NULL AND ${isUuid(query.user) ? 'id = $1' : 'account_key(email) = account_key($1)'}`,
       [query.user],
     );
     if (!user) throw new NotFound('user');

@@ -1,6 +1,7 @@
 import type { ParameterLimits } from '@gwanje/contracts';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, IsOptional, IsString, MaxLength, MinLength, ValidateNested } from 'class-validator';
+import { Tidy } from '../core/http/tidy';
 
 class GrantDto {
   /** Ignored: an answer can be sent back as it is. */
@@ -9,18 +10,21 @@ class GrantDto {
   id?: string;
 
   /** The person's id or e-mail; either this or `role`. */
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(254)
   user?: string;
 
   /** The role's id or name. */
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)
   role?: string;
 
   /** One of the client's groups: the grant then holds for the whole group. */
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)

@@ -113,17 +113,16 @@ export class GrantsService {
     grant.id = uuid();
     grant.clientId = item.group === undefined ? place.clientId : null;
     grant.group = item.group ?? null;
-    grant.userId = item.user === undefined ? null : await this.idOf('users', 'lower(email)', item.user.toLowerCase(), 'AND deleted_at IS NULL', `${path}.user`, transaction);
-    grant.roleId = item.role === undefined ? null : await this.idOf('roles', 'name', item.role, '', `${path}.role`, transaction);
+    grant.userId = item.user === undefined ? null : await this.idOf('users', 'account_key(email) = account_key($1) AND deleted_at IS NULL', item.user, `${path}.user`, transaction);
+    grant.roleId = item.role === undefined ? null : await this.idOf('roles', 'name = $1', item.role, `${path}.role`, transaction);
     grant.actions = [...new Set(item.actions)];
     grant.limits = item.limits ?? {};
     grant.createdBy = by.id;
     return grant;
   }
 
-  private async idOf(table: 'users' | 'roles', column: string, key: string, and: string, path: string, transaction: EntityManager): Promise<string> {
-    const where = isUuid(key) ? 'id = $1' : `${column} = $1`;
-    const [row] = await transaction.query<{ id: string }[]>(`SELECT id FROM ${table} WHERE ${where} ${and}`, [key]);
+  private async idOf(table: 'users' | 'roles', isNamed: string, key: string, path: string, transaction: EntityManager): Promise<string> {
+    const [row] = await transaction.query<{ id: string }[]>(`SELECT id FROM ${table} WHERE ${isUuid(key) ? 'id = $1' : isNamed}`, [key]);
     if (!row) throw new InvalidInput([{ path, message: table === 'users' ? 'there is no such person' : 'there is no such role' }]);
     return row.id;
   }

@@ -2,9 +2,11 @@ import { type Scope, SCOPES } from '@gwanje/contracts';
 import { OmitType, PartialType } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsBoolean, IsEmail, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
 import { PageDto } from '../core/http/page.dto';
+import { Tidy } from '../core/http/tidy';
 
 export class SetRolesDto {
   /** Ids or names; replaces those that the person has. */
+  @Tidy()
   @IsArray()
   @ArrayMaxSize(100)
   @IsString({ each: true })
@@ -12,10 +14,12 @@ export class SetRolesDto {
 }
 
 export class CreateUserDto {
+  @Tidy()
   @IsEmail({ require_tld: false })
   @MaxLength(254)
   email: string;
 
+  @Tidy()
   @IsString()
   @MinLength(1)
   @MaxLength(200)
@@ -27,6 +31,7 @@ export class CreateUserDto {
   @MaxLength(1024)
   password?: string;
 
+  @Tidy()
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(100)
@@ -47,6 +52,7 @@ export class UpdateUserDto extends PartialType(OmitType(CreateUserDto, ['roles']
 
 export class ListUsersDto extends PageDto {
   /** Part of the name or e-mail. */
+  @Tidy()
   @IsOptional()
   @IsString()
   @MaxLength(100)

@@ -158,7 +158,7 @@ export class UsersService {
 
   private async requireFreeEmail(email: string, id: string, transaction: EntityManager): Promise<void> {
     const [other] = await transaction.query<unknown[]>(
-      'SELECT 1 FROM users WHERE lower(email) = lower($1) AND deleted_at IS NULL AND id <> $2', [email, id],
+      'SELECT 1 FROM users WHERE account_key(email) = account_key($1) AND deleted_at IS NULL AND id <> $2', [email, id],
     );
     if (other) throw new Conflict('email_taken', `There is an account of ${email} already`);
   }
@@ -167,7 +167,7 @@ export class UsersService {
     const user = await transaction
       .createQueryBuilder(UserEntity, 'u')
       .leftJoinAndSelect('u.roles', 'r')
-      .where(isUuid(idOrEmail) ? 'u.id = :key' : 'lower(u.email) = lower(:key)', { key: idOrEmail })
+      .where(isUuid(idOrEmail) ? 'u.id = :key' : 'account_key(u.email) = account_key(:key)', { key: idOrEmail })
       .andWhere('u.deletedAt IS NULL')
       .getOne();
     if (!user) throw new NotFound('user');

@@ -16,6 +16,9 @@ const QUEUE_AGAIN_MS = 4_000;
 /** A worker that was silent for so long is dead, and another one starts over. */
 const SILENCE_SECONDS = 30;
 const MAX_ATTEMPTS = 5;
+/** Whoever ordered it may do and see what they could then: no change of their rights came since. */
+const SAME_RIGHTS = `EXISTS (SELECT 1 FROM users u
+  WHERE u.id = audit_exports.created_by AND u.rights_version = audit_exports.rights_version AND u.disabled_at IS NULL)`;
 
 interface ClaimedExport {
   id: string;
@@ -31,7 +34,8 @@ export const exportFile = (config: Config, { id, format }: { id: string; format:
 
 /**
  * Carries exports out. The row in PostgreSQL is the order, its state and the claim on it; Bull's job only says that there is
- * something to do. `attempt` is the fencing token: whoever lost the claim changes nothing any more.
+ * something to do. `attempt` is the fencing token: whoever lost the claim changes nothing any more. Nothing is made for somebody whose
+ * rights have changed since they ordered it.
  */
 @Injectable()
 export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -88,6 +92,7 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
   }
 
   private async work(id: string): Promise<void> {
+    await this.refuseOutdated(id);
     const order = await this.claim(id);
     if (!order) return;
     const path = exportFile(this.config, order);
@@ -101,12 +106,22 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
       const result = await this.writer.write({ ...order, viewer }, part, state, AbortSignal.any([this.stop.signal, lost.signal]));
       await rename(part, path);
       await this.complete(order, state, result);
+      await this.refuseOutdated(id);
     } catch (error) {
       await rm(part, { force: true });
       await this.giveBack(order, error as Error);
     } finally {
       clearInterval(beat);
     }
+  }
+
+  /** Ends an order, at whatever point it is, when the rights of whoever ordered it have changed. */
+  private async refuseOutdated(id: string): Promise<void> {
+    const message = 'your rights have changed since this export was ordered; order it again';
+    await this.database.query(
+      `UPDATE audit_exports SET status = 'failed', error_message = $2 WHERE id = $1 AND status IN ('queued', 'running') AND NOT ${SAME_RIGHTS}`,
+      [id, message],
+    );
   }
 
   private async claim(id: string): Promise<ClaimedExport | undefined> {
@@ -122,17 +137,17 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
   private async heartbeat({ id, attempt }: ClaimedExport, { progress, rows }: ExportState, lost: AbortController): Promise<void> {
     const [, held] = await this.database
       .query<[unknown[], number]>(
-        `UPDATE audit_exports SET heartbeat_at = now(), progress = $3, rows = $4 WHERE id = $1 AND attempt = $2 AND status = 'running'`,
+        `UPDATE audit_exports SET heartbeat_at = now(), progress = $3, rows = $4 WHERE id = $1 AND attempt = $2 AND status = 'running' AND ${SAME_RIGHTS}`,
         [id, attempt, progress, rows],
       )
       .catch(() => [[], 1] as [unknown[], number] /* PostgreSQL is away: the claim is not lost by that */);
-    if (held === 0) lost.abort(new Error('another worker has taken over'));
+    if (held === 0) lost.abort(new Error('another worker has taken over, or the rights of whoever ordered it have changed'));
   }
 
   private async complete({ id, attempt }: ClaimedExport, { rows }: ExportState, { bytes, sha256 }: ExportResult): Promise<void> {
     await this.database.query(
       `UPDATE audit_exports SET status = 'completed', progress = 100, rows = $3, bytes = $4, sha256 = $5, error_message = NULL, completed_at = now()
-       WHERE id = $1 AND attempt = $2 AND status = 'running'`,
+       WHERE id = $1 AND attempt = $2 AND status = 'running' AND ${SAME_RIGHTS}`,
       [id, attempt, rows, bytes, sha256],
     );
   }

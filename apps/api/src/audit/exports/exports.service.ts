@@ -1,4 +1,4 @@
-import type { AuditExport, AuditExportFormat, AuditFilter } from '@gwanje/contracts';
+import type { AuditExport, AuditExportFormat, AuditFilter, Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createReadStream, existsSync, type ReadStream } from 'node:fs';
@@ -8,11 +8,14 @@ import type { Person } from '../../core/access/access';
 import { Config } from '../../core/config/config';
 import { Conflict, Hidden, NotFound } from '../../core/errors/errors';
 import { page, type Page } from '../../core/http/page.dto';
+import { AuditReader } from '../audit-reader';
 import { AuditService } from '../audit.service';
 import { exportFile } from './export-clerk';
 
 const VIEW = `id, status, progress, rows::float8 AS rows, bytes::float8 AS bytes, sha256, format, filter, error_message AS "errorMessage",
   created_at AS "createdAt", completed_at AS "completedAt"`;
+
+const RIGHTS_CHANGED = 'export_rights_changed';
 
 /** Orders for exports, and the way to the finished file. Everybody sees only their own; that somebody exports is itself audited. */
 @Injectable()
@@ -20,6 +23,7 @@ export class ExportsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly audit: AuditService,
+    private readonly reader: AuditReader,
     private readonly config: Config,
   ) {}
 
@@ -27,8 +31,8 @@ export class ExportsService {
   async order(format: AuditExportFormat, filter: AuditFilter | null, by: Person): Promise<string> {
     const id = uuid();
     await this.database.transaction(async (transaction) => {
-      await transaction.query('INSERT INTO audit_exports (id, created_by, everywhere, format, filter) VALUES ($1, $2, $3, $4, $5)', [
-        id, by.id, by.everywhere, format, filter && JSON.stringify(filter),
+      await transaction.query('INSERT INTO audit_exports (id, created_by, everywhere, rights_version, format, filter) VALUES ($1, $2, $3, $4, $5, $6)', [
+        id, by.id, by.everywhere, by.rightsVersion, format, filter && JSON.stringify(filter),
       ]);
       await this.audit.record(
         { by, action: 'audit.export', target: { type: 'audit_export', id }, outcome: 'done', detail: { format, filter } },
@@ -54,13 +58,25 @@ export class ExportsService {
     return found;
   }
 
-  /** Conflict `export_not_ready` until it is completed. */
+  /** Conflict `export_not_ready` until it is completed, and `export_rights_changed` when the caller's rights are not those that it was made with. */
   async open(id: string, by: Person): Promise<{ order: AuditExport; bytes: ReadStream }> {
     const order = await this.get(id, by);
+    await this.requireSameRights(id, by);
     if (order.status !== 'completed') throw new Conflict('export_not_ready', `The export is ${order.status}`);
     const path = exportFile(this.config, order);
     if (!existsSync(path)) throw new NotFound('file of this export (any more)');
     await this.audit.record({ by, action: 'audit.download', target: { type: 'audit_export', id: order.id }, outcome: 'done' });
     return { order, bytes: createReadStream(path) };
+  }
+
+  /** A token with a part of the rights does not get what all of them saw, either. */
+  private async requireSameRights(id: string, by: Person): Promise<void> {
+    const [order] = await this.database.query<{ everywhere: Permission[]; version: number }[]>(
+      'SELECT everywhere, rights_version AS version FROM audit_exports WHERE id = $1', [id],
+    );
+    if (order?.version === by.rightsVersion && (!this.reader.seesAll(order) || this.reader.seesAll(by))) return;
+    const detail = { code: RIGHTS_CHANGED };
+    await this.audit.record({ by, action: 'audit.download', target: { type: 'audit_export', id }, outcome: 'refused', detail });
+    throw new Conflict(RIGHTS_CHANGED, 'Your rights are not those that this export was ordered with; order it again');
   }
 }

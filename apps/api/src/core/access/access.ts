@@ -1,6 +1,7 @@
 import type { Permission } from '@gwanje/contracts';
 import { createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { isIP } from 'node:net';
 import type { Queries } from '../database/queries';
 
 /**
@@ -93,11 +94,14 @@ export type AuthenticatedRequest = FastifyRequest & { user?: Exclude<Actor, Syst
 /** The caller, as the guard found it; on a public route, anonymous. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<AuthenticatedRequest>().user);
 
-export const originOf = (request: FastifyRequest): Origin => ({ requestId: request.id, address: request.ip });
+/** What a trusted proxy passes on that is no address is not taken for one. */
+export const originOf = ({ id, ip, socket }: FastifyRequest): Origin => ({ requestId: id, address: isIP(ip) ? ip : (socket.remoteAddress ?? '') });
 
 /** Knows how to tell who holds an agent's key; the clients module provides it. */
 export abstract class AgentKeys {
   abstract find(key: string): Promise<Omit<AgentPrincipal, 'origin'> | null>;
+  /** Whether this key is not valid any more; many that ask at once are answered together. */
+  abstract hasEnded(keyId: string): Promise<boolean>;
   /** Of these keys, those that are not valid any more. */
   abstract ended(keyIds: readonly string[], transaction?: Queries): Promise<string[]>;
 }

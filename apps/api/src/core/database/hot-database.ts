@@ -24,7 +24,7 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       connectionTimeoutMillis: settings.connectMs,
       // An unanswered statement ends its connection: half of it may be gone, and nobody was told.
       query_timeout: settings.queryMs,
-      options: `${settings.options ?? ''} ${PLANNING}`,
+      options: `${settings.options ?? ''} ${PLANNING} -c statement_timeout=${settings.queryMs}`,
       pipeline: true,
       Client: SteadyClient,
       stream: () => new OneWriteATurn(),

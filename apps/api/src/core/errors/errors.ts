@@ -61,6 +61,8 @@ export class TooManyAttempts extends DomainError {
     detail: string,
     /** Whole seconds until the next attempt may succeed; goes into `Retry-After`. */
     readonly retryAfter: number,
+    /** Whether it is one to record, and not one more of many that are counted. */
+    readonly options = { recorded: true },
   ) {
     super(429, 'too_many_attempts', `${detail}; try again in ${retryAfter} s`);
   }

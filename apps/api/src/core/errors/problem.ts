@@ -5,6 +5,9 @@ import type { Actor, Refusal } from '../access/access';
 import { isAway } from '../database/away';
 import { DomainError, Hidden, Protected, TooManyAttempts, UnknownReference } from './errors';
 
+/** The database lets one of several have a name. */
+const UNIQUE_VIOLATION = '23505';
+
 export interface Problem {
   status: number;
   code: string;
@@ -24,10 +27,13 @@ export function describe(error: unknown): Problem {
     const status = error.getStatus();
     return { status, code: codeOf(status), detail: error.message };
   }
-  const { statusCode, message } = error as { statusCode?: number; message?: string };
+  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
   if (statusCode && statusCode >= 400 && statusCode < 500) {
     const detail = message ?? 'The request cannot be read';
     return { status: statusCode, code: codeOf(statusCode), detail, errors: [{ path: '', message: detail }] };
+  }
+  if (code === UNIQUE_VIOLATION) {
+    return { status: 409, code: 'already_taken', detail: 'Something else has this name or e-mail already' };
   }
   if (isAway(error)) {
     return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };
@@ -56,7 +62,7 @@ export function refusalOf(error: unknown, { status, code, detail }: Problem, by:
     const more = others.length > 0 && { unknown: references.length, others: others.filter((id) => id !== null).slice(0, MAX_OTHERS) };
     return { by, action, target: { type, id: first }, detail: { route, code, ...more } };
   }
-  const isRefusal = error instanceof Protected || error instanceof TooManyAttempts || status === 401 || status === 403;
+  const isRefusal = error instanceof Protected || (error instanceof TooManyAttempts && error.options.recorded) || status === 401 || status === 403;
   if (!isRefusal) return null;
   return { by, action: 'access', target: { type: 'route', id: route }, detail: { code, reason: detail } };
 }

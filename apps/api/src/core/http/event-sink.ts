@@ -1,5 +1,5 @@
 /** Milliseconds between two signs of life on an open connection; the contract promises one every 15 s. */
-export const HEARTBEAT_MS = 10_000;
+export const HEARTBEAT_MS = 12_500;
 /** A consumer that is further behind is congested, and cut off when it still is at the next word: it comes back and resumes, and the server's memory stays bounded. */
 export const MAX_BUFFERED_BYTES = 1 << 20;
 

@@ -30,8 +30,30 @@ export function redact(value: unknown): unknown {
   if (value instanceof Uint8Array) return '[bytes]';
   if ('toJSON' in value && typeof value.toJSON === 'function') return redact((value.toJSON as () => unknown)());
   if (Array.isArray(value)) return value.map(redact);
-  const entries = Object.entries(value).map(([name, inner]) => [redactText(name), isSecretName(name) ? hide(inner) : redact(inner)]);
+  const entries = Object.entries(value).map(([name, inner]) => {
+    const { shown, isSecret } = judge(name);
+    return [shown, isSecret ? hide(inner) : redact(inner)];
+  });
   return Object.fromEntries(entries) as unknown;
+}
+
+interface Judgement {
+  shown: string;
+  isSecret: boolean;
+}
+
+/** The same few names come again and again. */
+const judgements = new Map<string, Judgement>();
+const MOST_JUDGEMENTS = 1_000;
+
+function judge(name: string): Judgement {
+  let judgement = judgements.get(name);
+  if (!judgement) {
+    judgement = { shown: redactText(name), isSecret: isSecretName(name) };
+    if (judgements.size >= MOST_JUDGEMENTS) judgements.clear();
+    judgements.set(name, judgement);
+  }
+  return judgement;
 }
 
 export function redactText(text: string): string {
