@@ -162,7 +162,7 @@ export class CommandReader {
 /** What is asked for, of `commands c`; `values` stand before its own. */
 function conditionsOf({ status, clientId, action, batchId, from, to, cursor }: ListCommandsDto, values: unknown[]): Conditions {
   return new Conditions(values)
-    .given('c.status = ?', status)
+    .given('c.status COLLATE "C" = ?', status)
     .given('c.client_id = ?', clientId)
     .given('c.action = ?', action)
     .given('c.batch_id = ?', batchId)

@@ -165,7 +165,7 @@ export class CommandStore {
        ), moved AS (
          UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
            deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
-         WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status = 'pending'
+         WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status COLLATE "C" = 'pending'
          RETURNING commands.id, commands.client_id, commands.revision, commands.attempt
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
