@@ -141,7 +141,7 @@ export const BUGS: readonly Bug[] = [
       replace(
         `${API}commands/intake.ts`,
         'this.audit.recordAll(fresh.map(entryOf), transaction)',
-        'this.audit.recordAll(fresh.map(entryOf))',
+        'this.audit.recordAll(fresh.map(entryOf), this.hot)',
       ),
     ],
     nemeses: named('killed backends behind held locks'),
@@ -200,7 +200,7 @@ export const BUGS: readonly Bug[] = [
     name: 'a new session drops what the agent runs',
     patches: [
       replace(
-        `${API}commands/commands.service.ts`,
+        `${API}commands/agent-sessions.ts`,
         'current.get(entry.id) !== entry.attempt)',
         'current.get(entry.id) !== entry.attempt + 1)',
       ),
