@@ -20,6 +20,8 @@ describe('a server whose parts go away', () => {
     });
   });
   afterAll(async () => {
+    // What is still half open would be waited for.
+    database.cut();
     database.mend();
     redis.mend();
     await env.destroy();
