@@ -1,11 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { eventually, TestEnvironment } from './support/environment';
-import { RealAgent } from './support/real-agent';
+import { RealAgent, SILENCE_MS } from './support/real-agent';
 import { TcpProxy } from './support/tcp-proxy';
 
-/** A little more than the server's 10 s between two signs of life. */
-const SILENCE_MS = 12_000;
 const PATIENCE_MS = 45_000;
 
 jest.setTimeout(2 * PATIENCE_MS);
@@ -33,12 +29,9 @@ describe('a real agent through crashes and outages', () => {
 
   /** Writes a line to the oracle, then goes on until the file `go` appears. */
   const shell = (): Promise<string> => {
-    const script = `echo done >> ${oracle()}; while [ ! -e ${join(agent.folder, 'go')} ]; do sleep 0.05; done`;
+    const script = `echo done >> ${agent.oracle}; while [ ! -e ${agent.signal} ]; do sleep 0.05; done`;
     return env.command(clientId, { action: 'shell', payload: { program: 'sh', args: ['-c', script] } });
   };
-  const go = (): void => writeFileSync(join(agent.folder, 'go'), '');
-  const oracle = (): string => join(agent.folder, 'oracle');
-  const effects = (): number => (existsSync(oracle()) ? readFileSync(oracle(), 'utf8').split('\n').length - 1 : 0);
   const history = async (id: string): Promise<string[]> => {
     const { body } = await env.get(`/api/commands/${id}/logs`).expect(200);
     return (body as { items: { eventType: string }[] }).items.map((item) => item.eventType);
@@ -46,12 +39,12 @@ describe('a real agent through crashes and outages', () => {
 
   it('killed while a command runs that must not run twice: says that nobody knows', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     await agent.kill();
     await agent.start();
     const command = await env.reaches(id, 'indeterminate');
     expect(command['errorMessage']).toContain('may or may not have happened');
-    expect(effects()).toBe(1);
+    expect(agent.effects).toBe(1);
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'indeterminate']);
   });
 
@@ -79,16 +72,16 @@ describe('a real agent through crashes and outages', () => {
 
   it('stopped while a command runs that must not run twice: kills it and says so at once', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     await agent.stop();
     expect(await env.reaches(id, 'indeterminate')).toMatchObject({ errorMessage: expect.stringContaining('stopped'), result: { data: { killed: true } } });
   });
 
   it('killed between the finish and the post: posts the result once after the restart', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     network.cut();
-    go();
+    agent.go();
     // Its journal on the disk is what counts; the log line says that the post was tried, which is after the journal.
     await eventually(() => expect(agent.log).toContain(`${id}/result`));
     await agent.kill();
@@ -96,30 +89,30 @@ describe('a real agent through crashes and outages', () => {
     network.mend();
     await agent.start();
     expect((await env.reaches(id, 'completed'))['result']).toMatchObject({ data: { exitCode: 0 } });
-    expect(effects()).toBe(1);
+    expect(agent.effects).toBe(1);
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 
   it('does not share its data folder with a second agent', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     const second = await agent.twin();
     expect(second.exitCode).toBe(1);
     expect(second.log).toContain('another agent works with the folder');
-    go();
+    agent.go();
     await env.reaches(id, 'completed');
   });
 
   it('survives a restart of the server in the middle of a command', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     const before = agent.connections;
     await env.stopServer();
     await env.startServer();
     await agent.connected(before);
-    go();
+    agent.go();
     await env.reaches(id, 'completed');
-    expect(effects()).toBe(1);
+    expect(agent.effects).toBe(1);
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 

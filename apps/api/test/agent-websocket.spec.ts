@@ -1,13 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import request from 'supertest';
 import { eventually, TestEnvironment } from './support/environment';
 import { OldProxy } from './support/old-proxy';
-import { RealAgent } from './support/real-agent';
+import { RealAgent, SILENCE_MS } from './support/real-agent';
 import { TcpProxy } from './support/tcp-proxy';
 
-/** A little more than the server's 10 s between two signs of life. */
-const SILENCE_MS = 12_000;
 const PATIENCE_MS = 45_000;
 
 jest.setTimeout(2 * PATIENCE_MS);
@@ -38,12 +36,9 @@ describe('a real agent on a WebSocket', () => {
   };
   /** Writes a line to the oracle, then goes on until the file `go` appears. */
   const shell = (): Promise<string> => {
-    const script = `echo begun; echo done >> ${oracle()}; while [ ! -e ${join(agent.folder, 'go')} ]; do sleep 0.05; done; echo ended`;
+    const script = `echo begun; echo done >> ${agent.oracle}; while [ ! -e ${agent.signal} ]; do sleep 0.05; done; echo ended`;
     return env.command(clientId, { action: 'shell', payload: { program: 'sh', args: ['-c', script] } });
   };
-  const go = (): void => writeFileSync(join(agent.folder, 'go'), '');
-  const oracle = (): string => join(agent.folder, 'oracle');
-  const effects = (): number => (existsSync(oracle()) ? readFileSync(oracle(), 'utf8').split('\n').length - 1 : 0);
   const output = async (id: string): Promise<string> => {
     const { body } = await env.get(`/api/commands/${id}/output`).expect(200);
     return (body as { items: { text: string }[] }).items.map(({ text }) => text).join('');
@@ -67,7 +62,7 @@ describe('a real agent on a WebSocket', () => {
     const id = await shell();
     await eventually(async () => expect(await output(id)).toBe('begun\n'));
     expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running' });
-    go();
+    agent.go();
     await env.reaches(id, 'completed');
     expect(await output(id)).toBe('begun\nended\n');
     const after = await Promise.all(['start', 'output', 'result'].map(frames));
@@ -77,7 +72,7 @@ describe('a real agent on a WebSocket', () => {
 
   it('is told of a cancel', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     await env.post(`/api/commands/${id}/cancel`).expect(200);
     expect(await env.reaches(id, 'cancelled')).toMatchObject({ result: { success: false, data: { killed: true } } });
   });
@@ -91,11 +86,11 @@ describe('a real agent on a WebSocket', () => {
 
   it('killed while a command runs that must not run twice: says that nobody knows', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     await agent.kill();
     await agent.start();
     await env.reaches(id, 'indeterminate');
-    expect(effects()).toBe(1);
+    expect(agent.effects).toBe(1);
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'indeterminate']);
   });
 
@@ -109,30 +104,30 @@ describe('a real agent on a WebSocket', () => {
 
   it('survives a restart of the server in the middle of a command', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     const before = agent.connections;
     await env.stopServer();
     expect(agent.log).toContain('the server closes the connection: shutdown');
     await env.startServer();
     await agent.connected(before);
-    go();
+    agent.go();
     await env.reaches(id, 'completed');
-    expect(effects()).toBe(1);
+    expect(agent.effects).toBe(1);
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 
   it('finishes a command while the network is cut, and tells when it is back', async () => {
     const id = await shell();
-    await eventually(() => expect(effects()).toBe(1));
+    await eventually(() => expect(agent.effects).toBe(1));
     const before = agent.connections;
     network.cut();
-    go();
+    agent.go();
     await eventually(() => expect(agent.log).toMatch(new RegExp(`${id}/(output|result)`)));
     network.mend();
     await agent.connected(before);
     await env.reaches(id, 'completed');
     expect(await output(id)).toBe('begun\nended\n');
-    expect(effects()).toBe(1);
+    expect(agent.effects).toBe(1);
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 

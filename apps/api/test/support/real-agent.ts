@@ -1,14 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { HEARTBEAT_MS } from '../../src/core/http/event-sink';
 import { eventually } from './environment';
 
 const ROOT = resolve(__dirname, '..', '..', '..', '..');
 const MAIN = [join(ROOT, 'tools', 'jest', 'run-from-source.cjs'), join(ROOT, 'apps', 'agent', 'src', 'main.ts')];
 /** A start compiles the agent's sources on a machine that may be busy with other tests. */
 const START_MS = 30_000;
+
+/** For `AGENT_SILENCE_MS`: a little more than passes between the server's signs of life. */
+export const SILENCE_MS = HEARTBEAT_MS + 2_000;
 
 interface AgentSettings {
   serverUrl: string;
@@ -54,6 +58,25 @@ export class RealAgent {
       if (this.child?.exitCode != null) throw new Error(`the agent ended:\n${this.log}`);
       if (this.connections <= before) throw new Error(`the agent is not connected:\n${this.log}`);
     }, START_MS);
+  }
+
+  /** The file to which commands write a line each time that they take effect. */
+  get oracle(): string {
+    return join(this.folder, 'oracle');
+  }
+
+  get effects(): number {
+    return existsSync(this.oracle) ? readFileSync(this.oracle, 'utf8').split('\n').length - 1 : 0;
+  }
+
+  /** The file that commands which wait for the test wait for. */
+  get signal(): string {
+    return join(this.folder, 'go');
+  }
+
+  /** Lets them end. */
+  go(): void {
+    writeFileSync(this.signal, '');
   }
 
   /** The orderly stop. */
