@@ -70,7 +70,8 @@ export class Presence {
        SELECT mine."connectionId" FROM mine JOIN clients c ON c.id = mine."clientId" WHERE c.connection_id <> mine."connectionId"`,
       [this.gatewayId, JSON.stringify(compared.map(({ clientId, connectionId }) => ({ clientId, connectionId }))), slices, slice, asOf],
     );
-    await this.tellAll(links);
+    // Nobody waits for Redis, which may be gone without a word.
+    void this.tellAll(links);
     const replaced = new Set(newer.map(({ connectionId }) => connectionId));
     return { compared, replaced: compared.filter(({ connectionId, written }) => written && replaced.has(connectionId)) };
   }
