@@ -1,4 +1,4 @@
-import { computed, DOCUMENT, effect, inject, Injectable, signal } from '@angular/core';
+import { computed, DOCUMENT, effect, inject, Injectable, type Signal, signal } from '@angular/core';
 import { Preferences } from '../preferences';
 import { type Catalogue, en } from './en';
 import { ko } from './ko';
@@ -18,6 +18,11 @@ export class I18n {
 
   constructor() {
     effect(() => (this.document.documentElement.lang = this.chosen()));
+  }
+
+  /** The words of one family of pages, which are loaded together with it: a key that one language lacks does not compile. */
+  words<Words>(catalogues: Record<Language, Words>): Signal<Words> {
+    return computed(() => catalogues[this.chosen()]);
   }
 
   choose(language: Language): void {
