@@ -87,13 +87,18 @@ export class ClientsService {
     return client;
   }
 
-  async list({ status, group, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
+  async list({ status, group, label, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
     const conditions = new Conditions([limit + 1])
       .and('c.deleted_at IS NULL')
       .given('c.status = ?', status)
       .given('c.groups @> ARRAY[?]::text[]', group)
       .given('strpos(lower(c.name), lower(?)) > 0', q)
       .given('c.id < ?', cursor);
+    for (const wanted of label ?? []) {
+      const [key = '', ...value] = wanted.split('=');
+      if (value.length === 0) conditions.and('jsonb_exists(c.labels, ?)', key);
+      else conditions.and('c.labels @> ?::jsonb', JSON.stringify({ [key]: value.join('=') }));
+    }
     this.rbac.narrowToClients(conditions, who, 'clients.read', 'c.id');
     const rows = await this.database.query<ClientView[]>(
       `SELECT ${VIEW} ${FROM} WHERE ${conditions.sql} ORDER BY c.id DESC LIMIT $1`, conditions.values,

@@ -40,7 +40,8 @@ const nothing = (): Changes => ({ commands: new Map(), clients: new Map() });
 const COLUMNS: Record<NewsTopic, string> = {
   commands: `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, c.priority, c.status, c.attempt, c.revision,
     c.error_message AS "errorMessage", c.created_at AS "createdAt", c.started_at AS "startedAt", c.completed_at AS "completedAt"`,
-  clients: 'c.id, c.name, c.status, c.groups, c.deleted_at AS "deletedAt", c.changed_xid::text::float8 AS revision',
+  clients: `c.id, c.name, c.status, c.last_seen_at AS "lastSeenAt", c.groups, c.labels, c.deleted_at AS "deletedAt",
+    c.changed_xid::text::float8 AS revision`,
 };
 const EVENT: Record<NewsTopic, string> = { commands: 'command', clients: 'client' };
 
