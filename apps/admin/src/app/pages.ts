@@ -24,6 +24,20 @@ export interface PageFamily {
 /** In the order of the navigation. The first that a person may see is where they begin. */
 export const PAGES: readonly PageFamily[] = [
   {
+    path: 'overview',
+    icon: 'overview',
+    key: 'o',
+    permissions: ['commands.read'],
+    load: () => import('./features/overview/overview.routes'),
+  },
+  {
+    path: 'clients',
+    icon: 'clients',
+    key: 'm',
+    permissions: ['clients.read'],
+    load: () => import('./features/clients/clients.routes'),
+  },
+  {
     path: 'commands',
     icon: 'commands',
     key: 'c',
@@ -35,6 +49,8 @@ export const PAGES: readonly PageFamily[] = [
 /** What the palette offers to do, besides going to a family of pages. */
 export const ACTIONS: readonly { title: Title; link: string; icon: IconName; permissions: readonly Permission[] }[] = [
   { title: 'newCommand', link: '/commands/new', icon: 'add', permissions: ['commands.create'] },
+  { title: 'newClient', link: '/clients/new', icon: 'add', permissions: ['clients.manage'] },
+  { title: 'enrol', link: '/clients/enrol', icon: 'key', permissions: ['clients.manage'] },
 ];
 
 export const pagesOf = (user: User | null): PageFamily[] =>

@@ -10,7 +10,7 @@ import { Icon } from './icon';
   selector: 'gw-tag-field',
   imports: [Icon, MatChipsModule, MatFormFieldModule],
   template: `
-    <mat-form-field appearance="outline">
+    <mat-form-field appearance="outline" subscriptSizing="dynamic">
       <mat-label>{{ label() }}</mat-label>
       <mat-chip-grid #grid [attr.aria-label]="label()">
         @for (tag of tags(); track tag) {

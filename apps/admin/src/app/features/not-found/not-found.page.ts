@@ -8,6 +8,7 @@ import { EmptyState } from '../../shared/empty-state';
   selector: 'gw-not-found-page',
   imports: [EmptyState, MatButtonModule, RouterLink],
   template: `
+    <h1 class="gw-unseen">{{ text().titles.notFound }}</h1>
     <gw-empty-state icon="error" [title]="text().notFound.title" [hint]="text().notFound.hint">
       <a matButton="filled" routerLink="/">{{ text().notFound.home }}</a>
     </gw-empty-state>
