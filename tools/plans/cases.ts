@@ -68,7 +68,7 @@ function parts(app: INestApplicationContext): {
 }
 
 /** A stream that nobody reads, and that ends as soon as it has been told what it missed. */
-const NOBODY: NewsStream = { send: () => undefined, write: () => undefined, onClose: () => undefined };
+const NOBODY: NewsStream = { send: () => undefined, write: () => undefined, onClose: (listener) => void setImmediate(listener) };
 
 /** Somebody who may read what their grants reach, or everything. */
 export function person(id: string, all: boolean): Person {
