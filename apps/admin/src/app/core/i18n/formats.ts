@@ -16,6 +16,9 @@ export class Formats {
     () => new Intl.DateTimeFormat(this.language(), { dateStyle: 'medium', timeStyle: 'medium' }),
   );
   private readonly clock = computed(() => new Intl.DateTimeFormat(this.language(), { timeStyle: 'medium' }));
+  private readonly hours = computed(
+    () => new Intl.DateTimeFormat(this.language(), { hour: 'numeric', minute: '2-digit' }),
+  );
   private readonly plain = computed(() => new Intl.NumberFormat(this.language()));
 
   dateTime(time: string | number): string {
@@ -24,6 +27,11 @@ export class Formats {
 
   time(time: string | number): string {
     return this.clock().format(new Date(time));
+  }
+
+  /** The clock without seconds. */
+  minute(time: string | number): string {
+    return this.hours().format(new Date(time));
   }
 
   number(value: number): string {

@@ -18,6 +18,8 @@ import { StateChip } from '../../shared/state-chip';
 import { ClientNames } from './client-names';
 import { CommandsApi } from './commands-api';
 import { durationOf } from './duration';
+import { en } from './words/en';
+import { ko } from './words/ko';
 
 const GATHER_MS = 150;
 const TIMES = ['createdAt', 'notBefore', 'expiresAt', 'dispatchedAt', 'startedAt', 'completedAt'] as const;
@@ -53,7 +55,9 @@ export class CommandPage {
   private readonly user = inject(Session).user;
   private readonly names = inject(ClientNames);
   protected readonly formats = inject(Formats);
-  protected readonly text = inject(I18n).text;
+  private readonly i18n = inject(I18n);
+  protected readonly text = this.i18n.text;
+  protected readonly words = this.i18n.words({ en, ko });
 
   protected readonly shown = signal<Shown | null>(null);
   protected readonly problem = signal<Problem | null>(null);
@@ -71,7 +75,7 @@ export class CommandPage {
     const command = this.command();
     return TIMES.flatMap((key) => {
       const time = command?.[key];
-      return time ? [{ name: this.text().command[TIME_WORDS[key]], time }] : [];
+      return time ? [{ name: this.words().command[TIME_WORDS[key]], time }] : [];
     });
   });
   protected readonly mayCancel = computed(() => !this.hasEnded() && this.may('commands.cancel'));
@@ -131,8 +135,7 @@ export class CommandPage {
   }
 
   protected eventWords(event: string): string {
-    const { states, events } = this.text();
-    return ({ ...states, ...events } as Record<string, string>)[event] ?? event;
+    return ({ ...this.text().states, ...this.words().events } as Record<string, string>)[event] ?? event;
   }
 
   private may(permission: 'commands.cancel' | 'commands.retry'): boolean {

@@ -18,6 +18,8 @@ import { StateChip } from '../../shared/state-chip';
 import { ClientNames } from './client-names';
 import { CommandList } from './command-list';
 import { durationOf } from './duration';
+import { en } from './words/en';
+import { ko } from './words/ko';
 
 /** All commands, newest first and live; the filters are in the address. */
 @Component({
@@ -50,7 +52,9 @@ export class CommandsPage {
   protected readonly list = inject(CommandList);
   protected readonly names = inject(ClientNames);
   protected readonly formats = inject(Formats);
-  protected readonly text = inject(I18n).text;
+  private readonly i18n = inject(I18n);
+  protected readonly text = this.i18n.text;
+  protected readonly words = this.i18n.words({ en, ko });
   protected readonly states = COMMAND_STATES;
   protected readonly actions = Object.keys(ACTIONS);
   protected readonly emergency = EMERGENCY_PRIORITY;

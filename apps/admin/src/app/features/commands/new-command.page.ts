@@ -14,6 +14,8 @@ import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { ClientNames } from './client-names';
 import { CommandsApi } from './commands-api';
+import { en } from './words/en';
+import { ko } from './words/ko';
 
 /** Sends one command. The same form sent twice, for a double click or a lost answer, makes one command. */
 @Component({
@@ -38,7 +40,9 @@ export class NewCommandPage {
   private readonly api = inject(CommandsApi);
   private readonly router = inject(Router);
   protected readonly names = inject(ClientNames);
-  protected readonly text = inject(I18n).text;
+  private readonly i18n = inject(I18n);
+  protected readonly text = this.i18n.text;
+  protected readonly words = this.i18n.words({ en, ko });
   protected readonly actions = Object.values(ACTIONS);
 
   protected readonly form = new FormGroup({

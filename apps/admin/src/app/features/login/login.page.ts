@@ -21,6 +21,8 @@ import { Session } from '../../core/session/session';
 import { Icon } from '../../shared/icon';
 import { LanguageSwitch } from '../../shared/language-switch';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { en } from './words/en';
+import { ko } from './words/ko';
 
 /** Log-in for people; asks for a one-time code when the server does. */
 @Component({
@@ -46,7 +48,9 @@ export class LoginPage {
   private readonly router = inject(Router);
   private readonly injector = inject(Injector);
   private readonly otpInput = viewChild<ElementRef<HTMLInputElement>>('otpInput');
-  protected readonly text = inject(I18n).text;
+  private readonly i18n = inject(I18n);
+  protected readonly text = this.i18n.text;
+  protected readonly words = this.i18n.words({ en, ko });
 
   protected readonly form = new FormGroup({
     email: new FormControl('', { nonNullable: true, validators: [Validators.required, Validators.email] }),
@@ -58,8 +62,8 @@ export class LoginPage {
   private readonly failure = signal<Problem | null>(null);
   protected readonly problem = computed(() => this.failure() ?? this.session.trouble());
   /** A wrong password is a 401 like an ended session, and needs other words. */
-  protected readonly words = computed(() =>
-    this.problem()?.code === 'unauthorized' ? this.text().problems.badCredentials : null,
+  protected readonly ownWords = computed(() =>
+    this.problem()?.code === 'unauthorized' ? this.words().badCredentials : null,
   );
 
   protected async logIn(): Promise<void> {

@@ -9,7 +9,7 @@ import { EmptyState } from '../../shared/empty-state';
   imports: [EmptyState, MatButtonModule, RouterLink],
   template: `
     <gw-empty-state icon="error" [title]="text().notFound.title" [hint]="text().notFound.hint">
-      <a matButton="filled" routerLink="/commands">{{ text().notFound.home }}</a>
+      <a matButton="filled" routerLink="/">{{ text().notFound.home }}</a>
     </gw-empty-state>
   `,
   changeDetection: ChangeDetectionStrategy.OnPush,

@@ -1,0 +1,41 @@
+import type { Routes } from '@angular/router';
+import type { Permission } from '@gwanje/contracts';
+import type { Catalogue } from './core/i18n/en';
+import type { User } from './core/http/wire';
+import { may } from './core/session/may';
+import type { IconName } from './shared/icon';
+
+type Title = keyof Catalogue['titles'];
+
+/** One family of pages. Its line here is its route, its place in the navigation and the palette, and its shortcut. */
+export interface PageFamily {
+  /** The first part of its addresses, and the key of its title. */
+  path: Title;
+  icon: IconName;
+  /** The letter that goes there after `g`. */
+  key: string;
+  /** Who has any of these sees it; with none of them, everybody does. */
+  permissions: readonly Permission[];
+  load: () => Promise<{ routes: Routes }>;
+  /** In the menu of the person instead of the navigation. */
+  isPersonal?: true;
+}
+
+/** In the order of the navigation. The first that a person may see is where they begin. */
+export const PAGES: readonly PageFamily[] = [
+  {
+    path: 'commands',
+    icon: 'commands',
+    key: 'c',
+    permissions: ['commands.read'],
+    load: () => import('./features/commands/commands.routes'),
+  },
+];
+
+/** What the palette offers to do, besides going to a family of pages. */
+export const ACTIONS: readonly { title: Title; link: string; icon: IconName; permissions: readonly Permission[] }[] = [
+  { title: 'newCommand', link: '/commands/new', icon: 'add', permissions: ['commands.create'] },
+];
+
+export const pagesOf = (user: User | null): PageFamily[] =>
+  PAGES.filter(({ permissions }) => may(user, ...permissions));
