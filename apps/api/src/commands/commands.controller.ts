@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
+import { InRole } from '../core/access/roles';
 import type { Page } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
 import { StreamWarden } from '../identity/stream-warden.service';
@@ -99,6 +100,7 @@ export class CommandsController {
   }
 
   @ForPeople('commands.read')
+  @InRole('gateway')
   @Get('commands/:id/stream')
   async stream(
     @Param('id') id: string, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,

@@ -12,6 +12,7 @@ import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
+import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
@@ -33,6 +34,7 @@ export class CommandsService {
     private readonly accounts: AccountsService,
     private readonly rbac: RbacService,
     private readonly bus: Bus,
+    private readonly metrics: CommandMetrics,
   ) {}
 
   /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. */
@@ -90,7 +92,10 @@ export class CommandsService {
       return batchId;
     });
     this.dispatcher.announce(claimed);
-    if (stored === batchId) this.intake.announce(ids, targets);
+    if (stored === batchId) {
+      this.metrics.noteCreated(input.action, ids.length);
+      this.intake.announce(ids, targets);
+    }
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
   }
@@ -106,6 +111,7 @@ export class CommandsService {
       }
       await this.record('commands.cancel', locked, by, transaction);
     });
+    if (command.status === 'cancelled') this.metrics.noteEnded([command]);
     this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
     // kill point: cancel.after-commit
     this.settle(command);

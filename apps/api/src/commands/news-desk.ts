@@ -5,7 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Bus } from '../core/events/bus.service';
-import type { EventSink } from '../core/http/event-sink';
+import { type EventStream, eventText } from '../core/http/sse';
 import { RbacService } from '../rbac/rbac.service';
 
 export const NEWS_TOPICS = ['commands', 'clients'] as const;
@@ -30,8 +30,11 @@ export interface CommandNews {
 interface Watcher {
   person: Person;
   topics: ReadonlySet<NewsTopic>;
-  stream: EventSink;
+  stream: NewsStream;
 }
+
+/** What it needs of a stream. */
+export type NewsStream = Pick<EventStream, 'send' | 'write' | 'onClose'>;
 
 /** Ids that changed, with the revision if it is known, by topic. */
 type Changes = Record<NewsTopic, Map<string, number>>;
@@ -83,7 +86,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** The watcher hears live news before it is told what it missed: between the two there is no gap. */
-  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventSink): Promise<void> {
+  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: NewsStream): Promise<void> {
     const watcher = { person, topics: new Set(topics), stream };
     const horizon = await this.horizon();
     this.point ??= horizon;
@@ -151,7 +154,9 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
       for (const group of alike(readers, topic)) {
         const [first] = group;
         const seen = first ? await this.read(topic, ids, first.person) : [];
-        for (const row of seen) for (const { stream } of group) stream.send(EVENT[topic], row);
+        // Once for all who read the same, however many they are.
+        const text = seen.map((row) => eventText(EVENT[topic], row)).join('');
+        if (text) for (const { stream } of group) stream.write(text);
         rows.push(...seen);
       }
       // Only now: had one query failed, the catch-up would have to tell all of it again.

@@ -96,6 +96,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/clients/{id}/queue': { who: 'commands.read', thing: 'client' },
   'POST /api/commands/{id}/cancel': { who: 'commands.cancel', thing: 'command' },
   'POST /api/commands/{id}/retry': { who: 'commands.retry', thing: 'command', answer: [409] },
+  'GET /api/overview': { who: 'commands.read' },
   'GET /api/events': { who: 'anybody logged in' },
 
   'POST /api/agents/session': { who: 'agents', body: () => ({ version: '1', platform: 'x', actions: [], inFlight: [] }) },
@@ -113,4 +114,9 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/audit/exports': { who: 'audit.export' },
   'GET /api/audit/exports/{id}': { who: 'audit.export', thing: 'export' },
   'GET /api/audit/exports/{id}/download': { who: 'audit.export', thing: 'export', answer: [409] },
+
+  'GET /api/system': { who: 'system.read' },
+  // There is no such queue.
+  'GET /api/system/queues/{name}/failed': { who: 'system.read', answer: [404] },
+  'POST /api/system/queues/{name}/failed/{jobId}/retry': { who: 'system.manage', answer: [404] },
 };
