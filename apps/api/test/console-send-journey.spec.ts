@@ -48,7 +48,7 @@ if (missing && !required) {
       await page.getByRole('option', { name: new RegExp(`· ${action}$`) }).click();
     };
     const name = async (machine: string): Promise<void> => {
-      await page.getByLabel('Names or ids').fill(machine);
+      await page.getByRole('combobox', { name: 'Names or ids' }).fill(machine);
       await page.keyboard.press('Enter');
     };
 
@@ -111,20 +111,21 @@ if (missing && !required) {
       await agent.post(`/api/commands/${id}/result`, { success: true, data: {} });
       const shown = page.getByRole('img', { name: /^Picture / });
       await shown.waitFor();
-      expect(await shown.evaluate('(image) => [image.naturalWidth, image.naturalHeight]')).toEqual([40, 30]);
+      expect(await page.evaluate(`[...document.querySelectorAll('figure img')].map((image) => [image.naturalWidth, image.naturalHeight])`)).toEqual([[40, 30]]);
     });
 
     it(`sends a batch to ${MACHINES} machines, and counts their answers live`, async () => {
-      const made = Array.from({ length: MACHINES }, async (_, n) => {
+      const identities = [];
+      for (let n = 0; n < MACHINES; n++) {
         const { id, clientKey } = await env.client(`robot-${n}`, { groups: ['robots'] });
-        return { id, name: `robot-${n}`, key: clientKey };
-      });
-      const fleet = new Fleet({ url: env.url, identities: await Promise.all(made), transport: 'sse', conduct: 'full', output: false, workMs: 300, sockets: 32 });
+        identities.push({ id, name: `robot-${n}`, key: clientKey });
+      }
+      const fleet = new Fleet({ url: env.url, identities, transport: 'sse', conduct: 'full', output: false, workMs: 300, sockets: 32 });
       try {
         await fleet.connect(50);
         await page.goto(`${address}/commands/new?action=noop`);
         await page.getByRole('radio', { name: 'By group' }).check();
-        await page.getByLabel('Groups').fill('robots');
+        await page.getByRole('textbox', { name: 'Groups' }).fill('robots');
         await page.keyboard.press('Enter');
         await page.getByText('200 machines', { exact: true }).waitFor();
         await page.getByRole('main').getByRole('button', { name: 'Send' }).click();
