@@ -70,7 +70,7 @@ function parts(app: INestApplicationContext): {
 
 /** A stream that nobody reads, and that ends as soon as it has been told what it missed. */
 const NOBODY: EventSink = {
-  open: true, congested: false, send: () => undefined, end: () => undefined, onClose: (listener) => void setImmediate(listener),
+  open: true, congested: false, send: () => undefined, end: () => undefined, cutOff: () => undefined, onClose: (listener) => void setImmediate(listener),
 };
 
 /** Somebody who may read what their grants reach, or everything. */

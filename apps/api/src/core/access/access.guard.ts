@@ -3,6 +3,7 @@ import { ModuleRef, Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { Forbidden, Unauthorized } from '../errors/errors';
 import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest, originOf, type Person, PersonalTokens } from './access';
+import { HeardAgents } from './heard-agents';
 import { type Known, RecentCallers } from './recent-callers';
 
 /** Asks passport-jwt who holds the access token; answers in our own error form. */
@@ -23,6 +24,7 @@ export class AccessGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly modules: ModuleRef,
     private readonly recent: RecentCallers,
+    private readonly heard: HeardAgents,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -33,14 +35,15 @@ export class AccessGuard implements CanActivate {
     if (access?.kind === 'public') return true;
     const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (!access || !token) throw new Unauthorized();
-    let known = access.checkedAgain ? this.recent.get(token) : undefined;
+    let known = access.checkedAgain || access.harmless ? this.recent.get(token, access.harmless) : undefined;
     if (!known) {
       known = await this.identify(token, context, request);
-      if (access.checkedAgain) this.recent.remember(token, known);
+      if (access.checkedAgain || access.harmless) this.recent.remember(token, known);
     }
     const caller = { ...known, origin };
     request.user = caller;
     if (caller.type === 'agent') {
+      this.heard.note(caller.id);
       if (access.kind !== 'agents') throw new Forbidden('This call is for people, not for agents');
       return true;
     }

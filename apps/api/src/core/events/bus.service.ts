@@ -16,6 +16,8 @@ export interface BusEvents {
   commands: { ids: string[] };
   /** This client has a new stream; older ones of it are to be closed. */
   connected: { clientId: string; connectionId: string };
+  /** Another process heard these clients' agents, and does not hold their streams. */
+  heard: { clientIds: string[] };
   /** A key of this client ended. */
   revoked: { clientId: string };
   /** The status or the description of this client changed. */
@@ -37,11 +39,13 @@ export class Bus implements OnApplicationShutdown {
   private readonly publisher: Redis;
   private readonly subscriber: Redis;
   private readonly log = new Logger('Bus');
+  private deafUntil = 0;
 
   constructor(config: Config) {
     this.publisher = connectRedis(config.REDIS_URL, 'publish');
     this.subscriber = connectRedis(config.REDIS_URL, 'subscribe', { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: null });
     this.subscriber.subscribe(CHANNEL).catch((error: Error) => this.log.warn(`not subscribed: ${error.message}`));
+    this.subscriber.on('ready', () => (this.deafUntil = performance.now()));
     this.subscriber.on('message', (_channel, message) => {
       // Its own news is known by its first bytes, and not read.
       if (message.startsWith(this.origin)) return;
@@ -52,6 +56,11 @@ export class Bus implements OnApplicationShutdown {
   publish<K extends keyof BusEvents>(name: K, event: BusEvents[K]): void {
     this.local.emit(name, event);
     if (this.leaving.push([name, event]) === 1) setImmediate(() => this.send());
+  }
+
+  /** Milliseconds since which this process hears what others publish; 0 while Redis is away. */
+  get listeningForMs(): number {
+    return this.subscriber.status === 'ready' ? performance.now() - this.deafUntil : 0;
   }
 
   /** Returns the function that ends the subscription. */
