@@ -1,6 +1,7 @@
 import { COMMAND_STATES, isLegalMove } from '@gwanje/contracts';
 import { EventSource } from 'eventsource';
 import Redis from 'ioredis';
+import { randomUUID } from 'node:crypto';
 import request from 'supertest';
 import { eventually, TestEnvironment } from './support/environment';
 
@@ -263,6 +264,48 @@ describe('the route of one command', () => {
     expect(await session('started')).toMatchObject({ drop: [] });
     expect(await session('received')).toMatchObject({ drop: [late] });
     await env.reaches(lost, 'indeterminate');
+  });
+
+  it('judges nothing by a session that arrives late, or again, and started since', async () => {
+    const client = await env.client('late-session');
+    const agent = await env.connect(client);
+    const session = async (journal: string, number: number): Promise<unknown> => {
+      const body = { version: '1', platform: 'linux', actions: [], inFlight: [], ordinal: { journal, number } };
+      return (await request(env.url).post('/api/agents/session').set('Authorization', `Bearer ${client.clientKey}`).send(body).expect(200)).body;
+    };
+    const [journal, other] = [randomUUID(), randomUUID()];
+    await session(journal, 7);
+    const id = await env.command(client.id, { action: 'shell', payload: { program: 'x' } });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await agent.post(`/api/commands/${id}/start`, {})).toBe(200);
+    for (const number of [7, 6, 1]) {
+      expect(await session(journal, number)).toMatchObject({ drop: [] });
+      expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running' });
+    }
+    // The next session does not know of it, and neither would the first one of another journal.
+    await session(journal, 8);
+    await env.reaches(id, 'indeterminate');
+    await env.post(`/api/commands/${id}/retry`).expect(200);
+    await eventually(() => expect(agent.received.at(-1)).toMatchObject({ id, attempt: 2 }));
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 2 })).toBe(200);
+    await session(other, 1);
+    await env.reaches(id, 'indeterminate');
+  });
+
+  it('takes a result that is said again for what it was, also when the next attempt has started', async () => {
+    const client = await env.client('said-again');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id, { maxAttempts: 2 });
+    const result = (attempt: number, error: string): Promise<number> => agent.post(`/api/commands/${id}/result`, { attempt, success: false, error });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await result(1, 'first')).toBe(200);
+    await eventually(() => expect(agent.received.at(-1)).toMatchObject({ id, attempt: 2 }));
+    expect([await result(1, 'first'), await result(1, 'other')]).toEqual([200, 409]);
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 2 })).toBe(200);
+    expect([await result(1, 'first'), await result(1, 'other')]).toEqual([200, 409]);
+    expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running', attempt: 2 });
+    expect([await result(2, 'second'), await result(2, 'second')]).toEqual([200, 200]);
+    await env.reaches(id, 'failed');
   });
 
   it('gives every row an id that sorts by time', async () => {

@@ -248,6 +248,16 @@ class InFlightDto {
   state: 'received' | 'started' | 'finished';
 }
 
+class SessionOrdinalDto {
+  @IsUUID()
+  journal: string;
+
+  @IsInt()
+  @Min(1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  number: number;
+}
+
 export class SessionDto {
   @IsString()
   @MaxLength(100)
@@ -268,4 +278,11 @@ export class SessionDto {
   @ValidateNested({ each: true })
   @Type(() => InFlightDto)
   inFlight: InFlightDto[];
+
+  /** Which session of the agent's it is: one that arrives late, or again, judges nothing that started since. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => SessionOrdinalDto)
+  ordinal?: SessionOrdinalDto;
 }

@@ -101,6 +101,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/events': { who: 'anybody logged in' },
 
   'POST /api/agents/session': { who: 'agents', body: () => ({ version: '1', platform: 'x', actions: [], inFlight: [] }) },
+  'POST /api/agents/alive': { who: 'agents' },
   'GET /api/events/{clientId}': { who: 'agents', thing: 'client' },
   // Whoever may open a WebSocket there is told to ask for one.
   'GET /api/ws/{clientId}': { who: 'agents', thing: 'client', answer: [426] },
