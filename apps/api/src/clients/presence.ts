@@ -150,10 +150,10 @@ export class Presence {
     this.untold.set(clientId, status);
     if (this.untold.size > 1) return;
     setImmediate(() => {
-      const pipeline = this.redis.pipeline();
-      for (const [id, word] of this.untold) pipeline.set(`${KEY_PREFIX}client:${id}:status`, word, 'EX', TOLD_SECONDS);
+      for (const [id, word] of this.untold) {
+        this.redis.set(`${KEY_PREFIX}client:${id}:status`, word, 'EX', TOLD_SECONDS).catch(() => undefined);
+      }
       this.untold.clear();
-      pipeline.exec().catch(() => undefined);
     });
   }
 }

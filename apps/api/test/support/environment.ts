@@ -34,7 +34,8 @@ export class TestEnvironment {
     reroute?: (urls: { databaseUrl: string; redisUrl: string }) => Promise<Record<string, string>>,
     logger: LoggerService | false = false,
   ): Promise<TestEnvironment> {
-    const databaseUrl = await createDatabase();
+    // A database that the test made is the test's to drop.
+    const databaseUrl = settings['DATABASE_URL'] ?? (await createDatabase());
     const redisUrl = redisOfThisWorker();
     const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
     const config = loadConfig({
@@ -109,7 +110,7 @@ export class TestEnvironment {
   /** What is left of a server that has stopped. */
   async discard(): Promise<void> {
     rmSync(this.artifacts, { recursive: true, force: true });
-    await dropDatabase(this.databaseUrl);
+    if (this.databaseUrl.startsWith(process.env['TEST_DATABASE_URL']?.replace(/\/[^/]*$/, '/') ?? '')) await dropDatabase(this.databaseUrl);
   }
 }
 

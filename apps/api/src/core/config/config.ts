@@ -1,4 +1,5 @@
 import { plainToInstance, Type } from 'class-transformer';
+import { REDIS_ADDRESS } from '../queue/redis';
 import { type Role, ROLES } from '../access/roles';
 import {
   IsEmail, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateBy, ValidateIf, validateSync,
@@ -26,7 +27,7 @@ export class Config {
   @Matches(/^postgres(ql)?:\/\/.+/, { message: 'DATABASE_OWNER_URL must be a postgresql:// address' })
   DATABASE_OWNER_URL?: string;
 
-  @Matches(/^rediss?:\/\/.+/, { message: 'REDIS_URL must be a redis:// address (or set REDIS_HOST and REDIS_PORT)' })
+  @Matches(REDIS_ADDRESS, { message: 'REDIS_URL must be a redis://, redis-sentinel:// or redis-cluster:// address (or set REDIS_HOST and REDIS_PORT)' })
   REDIS_URL: string;
 
   /** RabbitMQ between the processes; without it Redis carries the news. */

@@ -4,7 +4,7 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import Queue from 'bull';
 import type { Redis } from 'ioredis';
 import { Config } from '../config/config';
-import { connectRedis, KEY_PREFIX } from './redis';
+import { connectRedis, isCluster, KEY_PREFIX } from './redis';
 
 /** Milliseconds that an orderly stop leaves the jobs under way. */
 const STOP_MS = 5_000;
@@ -44,7 +44,8 @@ export class Queues {
     BullModule.forRootAsync({
       inject: [Config, BullConnections],
       useFactory: (config: Config, connections: BullConnections) => ({
-        prefix: `${KEY_PREFIX}bull`,
+        // In a cluster all keys of a queue must live together: what stands in braces decides where.
+        prefix: isCluster(config.REDIS_URL) ? `${KEY_PREFIX}{bull}` : `${KEY_PREFIX}bull`,
         createClient: (type) =>
           connections.add(
             connectRedis(config.REDIS_URL, `bull-${type}`, {
@@ -57,7 +58,7 @@ export class Queues {
       }),
     }),
   ],
-  providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache') }],
+  providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache', { enableAutoPipelining: true }) }],
   exports: [BullModule, BullConnections, Queues, RedisClient],
 })
 export class QueueModule implements OnApplicationShutdown {

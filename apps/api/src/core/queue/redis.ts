@@ -1,18 +1,24 @@
 import { Logger } from '@nestjs/common';
-import Redis, { type RedisOptions } from 'ioredis';
+import Redis, { Cluster, type RedisOptions } from 'ioredis';
 
 /** Keys of Gwanje's own in Redis start with this. */
 export const KEY_PREFIX = 'control_system:';
 
+/** One Redis, one that sentinels watch over (they name its master), or a cluster, of which some nodes are named. */
+export const REDIS_ADDRESS = /^(rediss?:\/\/.+|rediss?-sentinel:\/\/[^/]+\/[\w.-]+(\/\d+)?|rediss?-cluster:\/\/[^/]+\/?)$/;
+
+const SLOW_MS = 2_000;
+
 /** A connection that fails fast while Redis is away, and never ends the process. */
-export function connectRedis(url: string, name: string, options: RedisOptions = {}): Redis {
-  const redis = new Redis(url, {
+export function connectRedis(address: string, name: string, options: RedisOptions = {}): Redis {
+  const settings: RedisOptions = {
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
-    connectTimeout: 2_000,
+    connectTimeout: SLOW_MS,
     retryStrategy: (times) => Math.min(100 * times, 1_000),
     ...options,
-  });
+  };
+  const redis = open(address, settings);
   const log = new Logger(`Redis:${name}`);
   let away = false;
   redis.on('error', (error: Error) => {
@@ -24,4 +30,36 @@ export function connectRedis(url: string, name: string, options: RedisOptions = 
     away = false;
   });
   return redis;
+}
+
+export const isCluster = (address: string): boolean => /^rediss?-cluster:/.test(address);
+
+/**
+ * `redis-sentinel://[:password@]host:port,host:port/<name of the master>[/<database>]` and `redis-cluster://[:password@]host:port,host:port`, with
+ * `rediss-` for TLS. The user and password are those of Redis itself.
+ */
+function open(address: string, settings: RedisOptions): Redis {
+  const [, tls, kind, login, hosts = '', master, database] = /^redis(s?)-(sentinel|cluster):\/\/(?:([^@/]*)@)?([^/]+)(?:\/([\w.-]+))?(?:\/(\d+))?/.exec(address) ?? [];
+  if (!kind) return new Redis(address, settings);
+  const nodes = hosts.split(',').map((host) => {
+    const { hostname, port } = new URL(`redis://${host}`);
+    return { host: hostname, port: Number(port || (kind === 'sentinel' ? 26379 : 6379)) };
+  });
+  const [username, password] = (login ?? '').split(':').map(decodeURIComponent);
+  const access = { ...(username && { username }), ...(password && { password }), ...(tls && { tls: {} }) };
+  if (kind === 'sentinel') {
+    return new Redis({
+      ...settings, ...access, sentinels: nodes, name: master ?? '', db: Number(database ?? 0),
+      sentinelRetryStrategy: (times) => Math.min(100 * times, 1_000), ...(tls && { enableTLSForSentinelMode: true }),
+    });
+  }
+  const { enableOfflineQueue = false, retryStrategy: _, ...redisOptions } = settings;
+  const cluster = new Cluster(nodes, {
+    redisOptions: { ...redisOptions, ...access },
+    enableOfflineQueue,
+    slotsRefreshTimeout: SLOW_MS,
+    clusterRetryStrategy: (times) => Math.min(100 * times, 1_000),
+  });
+  // It has every command that is used here; only its type is another.
+  return cluster as unknown as Redis;
 }

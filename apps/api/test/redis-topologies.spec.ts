@@ -1,0 +1,66 @@
+import { eventually, TestEnvironment } from './support/environment';
+import { EventReader } from './support/event-reader';
+import type { FakeAgent } from './support/fake-agent';
+import { describeWith } from './support/programs';
+import { REDIS_PROGRAMS, RedisTopology } from './support/redis-topologies';
+
+jest.setTimeout(120_000);
+
+describeWith('redis', REDIS_PROGRAMS)('a Redis of several processes', () => {
+  let topology: RedisTopology | undefined;
+  let env: TestEnvironment | undefined;
+  afterEach(async () => {
+    await env?.destroy();
+    await topology?.stop();
+    env = topology = undefined;
+  });
+
+  const start = async (make: () => Promise<RedisTopology>): Promise<TestEnvironment> => {
+    topology = await make();
+    const { url } = topology;
+    env = await TestEnvironment.create({}, () => Promise.resolve({ REDIS_URL: url }));
+    return env;
+  };
+  const ready = async (server: TestEnvironment): Promise<void> =>
+    eventually(async () => expect((await fetch(`${server.url}/health/ready`)).status).toBe(200), 30_000);
+  /** By the queue, the bus and the cache: an order, its delivery, its result, and the news of it. */
+  const works = async (server: TestEnvironment, client: { id: string }, agent: FakeAgent): Promise<void> => {
+    const id = await server.command(client.id);
+    await eventually(() => expect(agent.received.map((command) => command.id)).toContain(id));
+    await eventually(async () => expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200));
+    await server.reaches(id, 'completed');
+  };
+
+  it('watched by sentinels fails over: nothing is refused meanwhile, and everything is as before afterwards', async () => {
+    const server = await start(() => RedisTopology.sentinels());
+    await ready(server);
+    const client = await server.client('machine');
+    const agent = await server.connect(client);
+    const news = await EventReader.open(`${server.url}/api/events`, server.token);
+    await works(server, client, agent);
+    await topology?.killFirst();
+    await works(server, client, agent);
+    await ready(server);
+    await works(server, client, agent);
+    await eventually(() => expect(new Set(news.of<{ id: string }>('command').map(({ id }) => id)).size).toBe(3));
+    news.close();
+  });
+
+  it('that is a cluster carries queues, news and presence', async () => {
+    const server = await start(() => RedisTopology.cluster());
+    await ready(server);
+    const client = await server.client('machine', { concurrency: 1 });
+    const agent = await server.connect(client);
+    await works(server, client, agent);
+    // Through the queue: the second waits for the slot of the first.
+    const ids = [await server.command(client.id), await server.command(client.id)];
+    for (const id of ids) {
+      await eventually(() => expect(agent.received.map((command) => command.id)).toContain(id));
+      await agent.post(`/api/commands/${id}/result`, { success: true });
+    }
+    const { body } = await server.get('/api/system').expect(200);
+    const { parts, queues } = body as { parts: object[]; queues: { name: string; counts: object | null }[] };
+    expect(parts).toMatchObject([{ name: 'postgresql', status: 'up' }, { name: 'redis', status: 'up' }, { name: 'audit', status: 'up' }]);
+    expect(queues.every(({ counts }) => counts !== null)).toBe(true);
+  });
+});
