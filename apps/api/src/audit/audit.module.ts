@@ -20,6 +20,6 @@ import { SigningKey } from './signing-key';
     AuditService, { provide: RefusalRecorder, useExisting: AuditService }, AuditReader, CheckpointReader, SigningKey, Sealer, Retention,
     ExportsService, ExportWriter, ExportClerk, ExportProcessor,
   ],
-  exports: [AuditService],
+  exports: [AuditService, ExportsService],
 })
 export class AuditModule {}
