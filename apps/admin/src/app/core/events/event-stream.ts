@@ -5,7 +5,7 @@ import type { News } from '../http/wire';
 import { Session } from '../session/session';
 import { backoff } from './backoff';
 
-const ADDRESS = '/api/events?topics=commands,clients';
+const ADDRESS = '/api/events?topics=commands,clients,exports';
 /** The server writes at least every 15 s; a line silent for longer is dead, whatever the browser believes. */
 const SILENCE_MS = 35_000;
 /** A line gone for longer than a hiccup: what is shown may be old, and the console says since when. */
@@ -142,7 +142,7 @@ export class EventStream {
   private receive({ event, data, id }: EventSourceMessage): void {
     // Noted first: an event that cannot be read is not asked for again, and the next opening makes up for it.
     if (id !== undefined) this.lastEventId = id;
-    if (event === 'command' || event === 'client') {
+    if (event === 'command' || event === 'client' || event === 'export') {
       this.messages.next({ type: event, data: JSON.parse(data) as unknown } as Message);
     } else if (event === 'resync') {
       // Too much was missed to be told one by one: everything shown is loaded again.

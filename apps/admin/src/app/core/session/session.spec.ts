@@ -10,7 +10,14 @@ import { Session } from './session';
 const tokens = (accessToken: string): Tokens => ({
   accessToken,
   expiresIn: 600,
-  user: { id: 'u1', email: 'a@b.c', name: 'A', roles: [], permissions: [] },
+  user: {
+    id: 'u1',
+    email: 'a@b.c',
+    name: 'A',
+    roles: [],
+    permissions: [],
+    secondFactor: { enabled: false, required: false, satisfied: true },
+  },
 });
 const refused = { status: 401, statusText: 'Unauthorized' };
 const settle = (): Promise<void> => jest.advanceTimersByTimeAsync(0).then(() => undefined);
