@@ -45,8 +45,13 @@ export class Shell {
 
   constructor() {
     effect(() => {
-      if (this.user()) return;
+      const user = this.user();
       const { url } = this.router;
+      // A role began to demand a second factor: nothing else is theirs to do until they have set it up.
+      if (user && !user.secondFactor.satisfied && !url.startsWith('/profile')) {
+        void this.router.navigate(['/profile'], { queryParams: { next: url } });
+      }
+      if (user) return;
       void this.router.navigate(['/login'], { queryParams: url === '/' ? {} : { next: url } });
     });
   }
