@@ -98,6 +98,26 @@ describe('the session', () => {
     expect(session.token).toBe('t2');
   });
 
+  it('reads again what the person may do, and takes nobody else’s answer or none for it', async () => {
+    await logIn();
+    const before = session.user();
+    let read = session.readAgain();
+    server.expectOne('/api/auth/me').flush(tokens('t1').user);
+    await read;
+    expect(session.user()).toBe(before);
+    read = session.readAgain();
+    server.expectOne('/api/auth/me').flush({ ...tokens('t1').user, permissions: ['commands.create'] });
+    await read;
+    expect(session.user()?.permissions).toEqual(['commands.create']);
+    read = session.readAgain();
+    server.expectOne('/api/auth/me').flush({ ...tokens('t1').user, id: 'u2' });
+    await read;
+    read = session.readAgain();
+    server.expectOne('/api/auth/me').error(new ProgressEvent('error'));
+    await read;
+    expect(session.user()?.permissions).toEqual(['commands.create']);
+  });
+
   it('adds the token to calls of the API only', async () => {
     await logIn();
     http.get('/api/commands').subscribe();

@@ -57,6 +57,13 @@ export class Session {
     this.preferences.write(HINT, '1');
   }
 
+  /** Who the person is and what they may do as of now; what was known stays when the server does not say. */
+  async readAgain(): Promise<void> {
+    const me = await firstValueFrom(this.http.get<Me>('/api/auth/me')).catch(() => null);
+    if (!me || me.id !== this.current()?.id || JSON.stringify(me) === JSON.stringify(this.current())) return;
+    this.current.set(me);
+  }
+
   async logOut(): Promise<void> {
     // A renewal under way would log in again with its answer.
     await this.renewal?.catch(() => undefined);

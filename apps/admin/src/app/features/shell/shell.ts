@@ -4,6 +4,7 @@ import { MatButtonModule } from '@angular/material/button';
 import { MatMenuModule } from '@angular/material/menu';
 import { Router, RouterLink, RouterLinkActive, RouterOutlet } from '@angular/router';
 import { EventStream } from '../../core/events/event-stream';
+import { RightsWatch } from '../../core/session/rights-watch';
 import { I18n, LANGUAGES, type Language } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { Theme, THEMES } from '../../core/theme/theme';
@@ -44,6 +45,7 @@ export class Shell {
   private hasArrived = false;
 
   constructor() {
+    inject(RightsWatch);
     effect(() => {
       const user = this.user();
       const { url } = this.router;
