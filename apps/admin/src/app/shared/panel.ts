@@ -26,10 +26,10 @@ let made = 0;
       background: var(--mat-sys-surface);
     }
     h2 {
-      margin: 0 0 4px;
+      margin: 0 0 12px;
     }
     .lead {
-      margin: 0 0 16px;
+      margin: -8px 0 16px;
       color: var(--mat-sys-on-surface-variant);
     }
     @media (max-width: 600px) {

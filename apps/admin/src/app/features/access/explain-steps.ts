@@ -50,7 +50,10 @@ function stepOf(
   const where = group === null ? explain.theClient : explain.theGroup(group);
   if (faults && faults.length > 0) {
     const told = faults
-      .map(({ path, message }) => `${path.replace(/^payload\./, '')} ${faultWords(message)}`)
+      .map(
+        ({ path, message }) =>
+          `${path.replace(/^payload\./, '')} ${faultWords(message).replace(' (the limit of your grant)', '')}`,
+      )
       .join('; ');
     return { words: explain.grantRefuses(whom, where, told), fits: false };
   }

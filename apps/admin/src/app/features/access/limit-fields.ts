@@ -24,15 +24,18 @@ import { ko } from './words/ko';
           }
         </mat-select>
       </mat-form-field>
-      <mat-form-field appearance="outline" subscriptSizing="dynamic">
-        <mat-label>{{ words().grants.parameter }}</mat-label>
-        @if (parameters().length > 0) {
+      @if (parameters().length > 0) {
+        <mat-form-field appearance="outline" subscriptSizing="dynamic">
+          <mat-label>{{ words().grants.parameter }}</mat-label>
           <mat-select [value]="row().parameter" (selectionChange)="change({ parameter: $event.value })">
             @for (name of parameters(); track name) {
               <mat-option [value]="name">{{ name }}</mat-option>
             }
           </mat-select>
-        } @else {
+        </mat-form-field>
+      } @else {
+        <mat-form-field appearance="outline" subscriptSizing="dynamic">
+          <mat-label>{{ words().grants.parameter }}</mat-label>
           <input
             matInput
             #parameter
@@ -40,8 +43,8 @@ import { ko } from './words/ko';
             [value]="row().parameter"
             (change)="change({ parameter: parameter.value.trim() })"
           />
-        }
-      </mat-form-field>
+        </mat-form-field>
+      }
       <mat-form-field appearance="outline" subscriptSizing="dynamic">
         <mat-label>{{ words().grants.kind }}</mat-label>
         <mat-select [value]="row().kind" (selectionChange)="change({ kind: $event.value })">
@@ -50,9 +53,9 @@ import { ko } from './words/ko';
           }
         </mat-select>
       </mat-form-field>
-      <mat-form-field class="value" appearance="outline" subscriptSizing="dynamic">
-        <mat-label>{{ valueLabel() }}</mat-label>
-        @if (isLong()) {
+      @if (isLong()) {
+        <mat-form-field class="value" appearance="outline" subscriptSizing="dynamic">
+          <mat-label>{{ valueLabel() }}</mat-label>
           <textarea
             matInput
             #long
@@ -61,7 +64,10 @@ import { ko } from './words/ko';
             [value]="row().value"
             (input)="change({ value: long.value })"
           ></textarea>
-        } @else {
+        </mat-form-field>
+      } @else {
+        <mat-form-field class="value" appearance="outline" subscriptSizing="dynamic">
+          <mat-label>{{ valueLabel() }}</mat-label>
           <input
             matInput
             #short
@@ -70,8 +76,8 @@ import { ko } from './words/ko';
             [value]="row().value"
             (input)="change({ value: short.value })"
           />
-        }
-      </mat-form-field>
+        </mat-form-field>
+      }
       <button matIconButton type="button" [attr.aria-label]="words().grants.removeLimit" (click)="removed.emit()">
         <gw-icon name="clear" />
       </button>

@@ -49,6 +49,11 @@ export class AuditEntryPage {
 
   protected readonly what = computed(() => this.told((item) => whatWords(item.action, this.words())));
   protected readonly who = computed(() => this.told((item) => whoWords(item, this.words())));
+  protected readonly kindOfActor = computed(() =>
+    this.told(({ actor }) =>
+      [this.words().by[actor.type], ...(actor.tokenId ? [this.words().withToken] : [])].join(', '),
+    ),
+  );
   protected readonly target = computed(() => this.told((item) => targetWords(item, this.words())));
   protected readonly actorPage = computed(() => {
     const actor = this.item()?.actor;

@@ -13,10 +13,19 @@ export function whoWords({ actor }: Pick<AuditItem, 'actor'>, { by }: Words): st
   );
 }
 
-/** What it was done to: its kind, and its name or id. */
-export function targetWords({ target }: Pick<AuditItem, 'target'>, { targets }: Words): string {
+/** What it was done to: its kind, and its name, as it was kept or as the change tells it, or its id. */
+export function targetWords(
+  { target, before, after }: Pick<AuditItem, 'target' | 'before' | 'after'>,
+  { targets }: Words,
+): string {
   const kind = Object.hasOwn(targets, target.type) ? (targets[target.type] ?? target.type) : target.type;
-  return [kind, target.name ?? target.id].filter(Boolean).join(' ');
+  return [kind, target.name ?? nameIn(after) ?? nameIn(before) ?? target.id].filter(Boolean).join(' ');
+}
+
+function nameIn(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { email, name } = value as { email?: unknown; name?: unknown };
+  return [email, name].find((text) => typeof text === 'string') ?? null;
 }
 
 /** The page that shows what a thing of this kind is now; null where there is none. */

@@ -6,7 +6,6 @@ describe('what was changed', () => {
     const after = { name: 'Kim', roles: ['viewer', 'operator'], disabled: true, scope: 'all', labels: {} };
     expect(differences(before, after)).toEqual([
       { path: 'disabled', before: 'false', after: 'true', kind: 'changed' },
-      { path: 'labels', before: null, after: '–', kind: 'added' },
       { path: 'labels.floor', before: '1', after: null, kind: 'removed' },
       { path: 'name', before: 'Kim', after: 'Kim', kind: 'same' },
       { path: 'roles', before: 'viewer', after: 'viewer, operator', kind: 'changed' },

@@ -23,7 +23,7 @@ export function differences(before: unknown, after: unknown): Difference[] {
   });
 }
 
-/** The fields of a value, by path: `limits.print.copies`, `items[0].user`; a list of plain values is one field. */
+/** The fields of a value, by path: `limits.print.copies`, `items[0].user`; a list of plain values is one field, an empty one is none. */
 export function fieldsOf(value: unknown): Fields {
   const fields: Fields = new Map();
   collect(value, '', fields);
@@ -40,12 +40,11 @@ function collect(value: unknown, path: string, fields: Fields): void {
     return;
   }
   if (Array.isArray(value)) {
+    if (value.length === 0) return;
     if (value.every((item) => typeof item !== 'object' || item === null))
-      fields.set(path, value.map(String).join(', ') || '–');
+      fields.set(path, value.map(String).join(', '));
     else value.forEach((item, index) => collect(item, `${path}[${index}]`, fields));
     return;
   }
-  const entries = Object.entries(value);
-  if (entries.length === 0 && path !== '') fields.set(path, '–');
-  for (const [name, part] of entries) collect(part, path === '' ? name : `${path}.${name}`, fields);
+  for (const [name, part] of Object.entries(value)) collect(part, path === '' ? name : `${path}.${name}`, fields);
 }

@@ -6,7 +6,7 @@ import { MatFormFieldModule } from '@angular/material/form-field';
 import { MatInputModule } from '@angular/material/input';
 import { MatRadioModule } from '@angular/material/radio';
 import { MatSelectModule } from '@angular/material/select';
-import type { Permission } from '@gwanje/contracts';
+import { type Permission, PERMISSIONS } from '@gwanje/contracts';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
@@ -61,7 +61,9 @@ export class TokensPanel {
   protected readonly making = signal(false);
   protected readonly made = signal<{ name: string; token: string } | null>(null);
   protected readonly revoked = signal(false);
-  protected readonly own = computed<readonly Permission[]>(() => this.user()?.permissions ?? []);
+  protected readonly own = computed(() =>
+    PERMISSIONS.filter((permission) => this.user()?.permissions.includes(permission)),
+  );
   protected readonly lifetimes = LIFETIMES;
   /** What was chosen of one's own. */
   protected readonly chosen = signal<readonly Permission[]>([]);
