@@ -48,6 +48,8 @@ export class ReadBack {
 
   /** From now on: what was there before is not looked at. */
   static async begin(database: Client): Promise<ReadBack> {
+    // What was written a moment ago has no statistics yet: its rows must not be joined one by one.
+    await database.query('SET enable_nestloop = off');
     const { rows } = await database.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
     return new ReadBack(database, rows[0]?.now ?? '');
   }

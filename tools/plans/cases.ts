@@ -4,9 +4,8 @@ import { ClientsService } from '../../apps/api/src/clients/clients.service';
 import { CommandReader } from '../../apps/api/src/commands/command-reader';
 import { CommandStore } from '../../apps/api/src/commands/command-store';
 import { CommandSweeps } from '../../apps/api/src/commands/command-sweeps';
-import { NewsDesk } from '../../apps/api/src/commands/news-desk';
+import { NewsDesk, type NewsStream } from '../../apps/api/src/commands/news-desk';
 import type { Person } from '../../apps/api/src/core/access/access';
-import type { EventSink } from '../../apps/api/src/core/http/event-sink';
 import type { Filled } from './fill';
 
 export interface Case {
@@ -69,9 +68,7 @@ function parts(app: INestApplicationContext): {
 }
 
 /** A stream that nobody reads, and that ends as soon as it has been told what it missed. */
-const NOBODY: EventSink = {
-  open: true, congested: false, send: () => undefined, end: () => undefined, onClose: (listener) => void setImmediate(listener),
-};
+const NOBODY: NewsStream = { send: () => undefined, write: () => undefined, onClose: (listener) => void setImmediate(listener) };
 
 /** Somebody who may read what their grants reach, or everything. */
 export function person(id: string, all: boolean): Person {

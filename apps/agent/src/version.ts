@@ -1,2 +1,4 @@
-/** What the agent says of itself when it opens a session. */
-export const VERSION = '0.1.0';
+import { version } from '../../../package.json';
+
+/** What the agent says of itself when it opens a session, as in package.json. */
+export const VERSION: string = version;

@@ -1,7 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { AuditWorkerModule } from './audit/audit-worker.module';
 import { ClientsModule } from './clients/clients.module';
 import { CommandsModule } from './commands/commands.module';
+import { CommandsWorkerModule } from './commands/commands-worker.module';
 import { AccessGuard } from './core/access/access.guard';
 import { ClosedByDefault } from './core/access/closed-by-default';
 import type { Config } from './core/config/config';
@@ -9,9 +11,10 @@ import { ConfigModule } from './core/config/config.module';
 import { DatabaseModule } from './core/database/database.module';
 import { ProblemFilter } from './core/errors/problem.filter';
 import { EventsModule } from './core/events/events.module';
-import { HealthController } from './core/http/health.controller';
+import { HttpModule } from './core/http/http.module';
 import { QueueModule } from './core/queue/queue.module';
 import { IdentityModule } from './identity/identity.module';
+import { OperationsModule } from './operations/operations.module';
 import { RbacModule } from './rbac/rbac.module';
 
 /** The modules in rank order: each imports only those before it. */
@@ -21,10 +24,10 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        DiscoveryModule, ConfigModule.with(config), DatabaseModule, QueueModule, EventsModule,
-        IdentityModule, RbacModule, ClientsModule, CommandsModule,
+        DiscoveryModule, ConfigModule.with(config), DatabaseModule, QueueModule, EventsModule, HttpModule,
+        IdentityModule, RbacModule, ClientsModule, CommandsModule, OperationsModule,
+        ...(config.has('worker') ? [AuditWorkerModule, CommandsWorkerModule] : []),
       ],
-      controllers: [HealthController],
       providers: [ClosedByDefault, { provide: APP_GUARD, useClass: AccessGuard }, { provide: APP_FILTER, useClass: ProblemFilter }],
     };
   }

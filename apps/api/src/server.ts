@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:https';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
 import { refuseAddress } from './core/errors/problem.filter';
@@ -11,11 +12,24 @@ import { BODY_BYTES, readBodies } from './core/http/bodies';
 import { serveConsole } from './core/http/console';
 import { logRequests } from './core/http/request-log';
 import { routeUpgrades } from './core/http/upgrade';
+import { followIdentity, readIdentity } from './core/http/tls';
 import { DtoPipe } from './core/http/validation';
+import { VERSION } from './core/version';
+
+const HEADERS = { 'X-Content-Type-Options': 'nosniff', 'X-Frame-Options': 'DENY', 'Referrer-Policy': 'no-referrer', 'Cross-Origin-Resource-Policy': 'same-origin' };
+/** Pages elsewhere bring a bearer token; the refresh cookie is for the server's own console alone. */
+const CORS = {
+  methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'X-Request-Id'],
+  exposedHeaders: ['X-Request-Id', 'Retry-After', 'Content-Disposition'],
+  maxAge: 600,
+};
 
 /** Builds the server without listening; `main.ts` and the tests start it. */
 export async function createServer(config: Config, logger: LoggerService | false): Promise<NestFastifyApplication> {
+  const identity = readIdentity(config);
   const adapter = new FastifyAdapter({
+    ...(identity && { https: { ...identity, minVersion: 'TLSv1.2' as const } }),
     bodyLimit: BODY_BYTES,
     genReqId: (request: { headers: Record<string, unknown> }) => {
       const given = request.headers['x-request-id'];
@@ -29,7 +43,8 @@ export async function createServer(config: Config, logger: LoggerService | false
   });
   const fastify = adapter.getInstance();
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.header('X-Request-Id', request.id).header('X-Content-Type-Options', 'nosniff');
+    void reply.headers({ ...HEADERS, 'X-Request-Id': request.id });
+    if (identity) void reply.header('Strict-Transport-Security', 'max-age=31536000');
     // Answers hold what only the caller may see, and secrets that are shown once.
     if (/^\/api(\/|$)/.test(request.url)) void reply.header('Cache-Control', 'no-store');
     done();
@@ -38,10 +53,12 @@ export async function createServer(config: Config, logger: LoggerService | false
   logRequests(fastify);
   routeUpgrades(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false, bodyParser: false });
+  if (config.CORS_ORIGINS) app.enableCors({ ...CORS, origin: config.CORS_ORIGINS.split(',') });
+  if (identity) followIdentity(app.getHttpServer() as Server, config);
   await app.register(cookie);
-  await serveConsole(app, config.CONSOLE_DIR);
+  if (config.has('api')) await serveConsole(app, config.CONSOLE_DIR);
   app.useGlobalPipes(new DtoPipe());
-  const document = new DocumentBuilder().setTitle('Gwanje').setVersion('0.1.0').addBearerAuth().build();
+  const document = new DocumentBuilder().setTitle('Gwanje').setVersion(VERSION).addBearerAuth().build();
   SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, document), { jsonDocumentUrl: 'api/docs/openapi.json' });
   return app;
 }

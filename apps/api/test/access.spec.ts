@@ -106,7 +106,7 @@ describe('who may call what', () => {
   async function status(route: string, rule: AccessRule, token: string | null, names: Record<string, string>): Promise<number> {
     const [method = '', template = ''] = route.split(' ');
     const subject = { client: names['client'] ?? clients.own.id, user: 'nobody@people.example.com' };
-    const path = template.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? names['id'] ?? '') + (rule.query?.(subject) ?? '');
+    const path = template.replace(/\{(\w+)\}/g, (_, name: string) => names[name] ?? names['id'] ?? 'unknown') + (rule.query?.(subject) ?? '');
     const aborter = new AbortController();
     const isArtifact = route === 'POST /api/commands/{id}/artifacts';
     const body = isArtifact ? randomUUID() : rule.body && JSON.stringify(rule.body(subject));

@@ -166,6 +166,23 @@ describe('the route of one command', () => {
     expect(await env.sql('SELECT 1 FROM commands WHERE client_id = $1', [client.id])).toHaveLength(1);
   });
 
+  it('says before a batch how many machines it would go to, and which are off', async () => {
+    const clients = await Promise.all(['p1', 'p2', 'p3'].map((name) => env.client(name, { groups: ['previewed'] })));
+    await env.connect(clients[1] as { id: string; clientKey: string });
+    const batches = async (): Promise<number> => (await env.sql('SELECT 1 FROM batches')).length;
+    const before = await batches();
+    const preview = (targets: object): request.Test => env.post('/api/commands/preview', { targets, action: 'noop' });
+    await eventually(async () =>
+      expect((await preview({ groups: ['previewed'] }).expect(200)).body).toEqual({
+        count: 3, offline: 2, offlineClients: [clients[0], clients[2]].map((client, n) => ({ id: client?.id, name: ['p1', 'p3'][n] })),
+      }),
+    );
+    expect((await preview({ groups: ['nobody is in it'] }).expect(200)).body).toEqual({ count: 0, offline: 0, offlineClients: [] });
+    expect((await preview({ clientIds: ['p1', 'nobody'] }).expect(400)).body).toMatchObject({ errors: [{ path: 'targets.clientIds[1]' }] });
+    await preview({}).expect(400);
+    expect(await batches()).toBe(before);
+  });
+
   it('sends a batch by group and counts it', async () => {
     await Promise.all(['b1', 'b2', 'b3'].map((name) => env.client(name, { groups: ['branch'] })));
     const { body } = await env.post('/api/commands/batch', { targets: { groups: ['branch'] }, action: 'noop', payload: {} }).expect(201);

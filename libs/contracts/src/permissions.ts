@@ -13,6 +13,8 @@ export const PERMISSIONS = [
   'roles.manage',
   'audit.read',
   'audit.export',
+  'system.read',
+  'system.manage',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

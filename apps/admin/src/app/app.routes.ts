@@ -1,6 +1,10 @@
-import type { Routes } from '@angular/router';
+import { inject } from '@angular/core';
+import type { Route, Routes } from '@angular/router';
+import { may } from './core/session/may';
 import { secondFactorDone } from './core/session/second-factor.guard';
+import { Session } from './core/session/session';
 import { signedIn } from './core/session/signed-in.guard';
+import { PAGES, type PageFamily, pagesOf } from './pages';
 
 /** Each family of pages is loaded when it is first visited; `title` names an entry of the catalogue's `titles`. */
 export const routes: Routes = [
@@ -15,11 +19,8 @@ export const routes: Routes = [
     canActivateChild: [secondFactorDone],
     loadComponent: () => import('./features/shell/shell').then((m) => m.Shell),
     children: [
-      { path: '', pathMatch: 'full', redirectTo: 'commands' },
-      { path: 'commands', loadChildren: () => import('./features/commands/commands.routes').then((m) => m.routes) },
-      { path: 'access', loadChildren: () => import('./features/access/access.routes').then((m) => m.routes) },
-      { path: 'audit', loadChildren: () => import('./features/audit/audit.routes').then((m) => m.routes) },
-      { path: 'profile', loadChildren: () => import('./features/profile/profile.routes').then((m) => m.routes) },
+      { path: '', pathMatch: 'full', redirectTo: firstPage },
+      ...PAGES.map(routeOf),
       {
         path: '**',
         title: 'notFound',
@@ -28,3 +29,17 @@ export const routes: Routes = [
     ],
   },
 ];
+
+/** What a person may not see does not exist for them. Visitors are led to the log-in first. */
+function routeOf({ path, permissions, load }: PageFamily): Route {
+  const isSeen = (): boolean => {
+    const user = inject(Session).user();
+    return user === null || may(user, ...permissions);
+  };
+  return { path, canMatch: [isSeen], loadChildren: () => load().then((m) => m.routes) };
+}
+
+function firstPage(): string {
+  const user = inject(Session).user();
+  return user ? (pagesOf(user)[0]?.path ?? '/not-found') : '/login';
+}

@@ -1,3 +1,4 @@
+import { Dialog } from '@angular/cdk/dialog';
 import { provideHttpClient } from '@angular/common/http';
 import { HttpTestingController, provideHttpClientTesting, type TestRequest } from '@angular/common/http/testing';
 import { signal, type Type } from '@angular/core';
@@ -5,12 +6,11 @@ import { TestBed } from '@angular/core/testing';
 import { provideRouter, withComponentInputBinding } from '@angular/router';
 import { RouterTestingHarness } from '@angular/router/testing';
 import type { Permission } from '@gwanje/contracts';
-import { Subject } from 'rxjs';
+import { of, Subject } from 'rxjs';
 import { type Connection, EventStream } from '../app/core/events/event-stream';
 import type { Me, News } from '../app/core/http/wire';
 import { I18n } from '../app/core/i18n/i18n';
 import { Session } from '../app/core/session/session';
-import { AskFirst } from '../app/shared/ask-first';
 
 export const ME: Me = {
   id: 'me',
@@ -28,7 +28,8 @@ export class PageTest {
   readonly news = new Subject<News[keyof News]>();
   readonly opened = new Subject<void>();
   readonly connection = signal<Connection>({ state: 'live' });
-  readonly ask = jest.fn().mockResolvedValue(true);
+  /** What the person says when they are asked first. */
+  says = true;
   element!: HTMLElement;
 
   /** Before the test: the page stands at `path`, as in the routes. */
@@ -45,7 +46,7 @@ export class PageTest {
           withComponentInputBinding(),
         ),
         { provide: Session, useValue: this.session },
-        { provide: AskFirst, useValue: { ask: this.ask } },
+        { provide: Dialog, useValue: { open: () => ({ closed: of(this.says) }) } },
         {
           provide: EventStream,
           useValue: { news: () => this.news, opened: this.opened, connection: this.connection, reconnect: jest.fn() },

@@ -5,10 +5,9 @@ import { AuditReader } from './audit-reader';
 import { AuditController } from './audit.controller';
 import { AuditService } from './audit.service';
 import { CheckpointReader } from './checkpoint-reader';
-import { ExportClerk, ExportProcessor, EXPORTS_QUEUE } from './exports/export-clerk';
+import { ExportClerk, EXPORTS_QUEUE } from './exports/export-clerk';
 import { ExportWriter } from './exports/export-writer';
 import { ExportsService } from './exports/exports.service';
-import { Retention } from './retention';
 import { Sealer } from './sealer';
 import { SigningKey } from './signing-key';
 
@@ -17,9 +16,9 @@ import { SigningKey } from './signing-key';
   imports: [BullModule.registerQueue({ name: EXPORTS_QUEUE })],
   controllers: [AuditController],
   providers: [
-    AuditService, { provide: RefusalRecorder, useExisting: AuditService }, AuditReader, CheckpointReader, SigningKey, Sealer, Retention,
-    ExportsService, ExportWriter, ExportClerk, ExportProcessor,
+    AuditService, { provide: RefusalRecorder, useExisting: AuditService }, AuditReader, CheckpointReader, SigningKey, Sealer,
+    ExportsService, ExportWriter, ExportClerk,
   ],
-  exports: [AuditService, ExportsService],
+  exports: [AuditService, ExportClerk, ExportsService],
 })
 export class AuditModule {}

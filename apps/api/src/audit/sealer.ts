@@ -1,8 +1,9 @@
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { Gauge, register } from 'prom-client';
+import { Gauge } from 'prom-client';
 import type { DataSource, EntityManager } from 'typeorm';
 import { Config } from '../core/config/config';
+import { metric } from '../core/http/metric';
 import { type AuditRow, ITEM_COLUMNS, toItem } from './audit-row';
 import { addCheckpoint, readCheckpoints } from './checkpoints';
 import { canonical } from './proof/canonical';
@@ -22,7 +23,7 @@ const LOCK = `hashtext('gwanje.audit.seal')`;
 @Injectable()
 export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly log = new Logger('Sealer');
-  private readonly lag = gauge('gwanje_audit_seal_lag_seconds', 'Age of the oldest audit row that is not sealed');
+  private readonly lag = metric('gwanje_audit_seal_lag_seconds', (name) => new Gauge({ name, help: 'Age of the oldest audit row that is not sealed' }));
   private timer?: NodeJS.Timeout;
   private stopped = false;
   private running?: Promise<void>;
@@ -34,7 +35,7 @@ export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setTimeout(() => this.start(), this.config.AUDIT_SEAL_MS);
+    if (this.config.has('worker')) this.timer = setTimeout(() => this.start(), this.config.AUDIT_SEAL_MS);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -132,9 +133,4 @@ export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
     );
     this.lag.set(Math.max(0, oldest?.seconds ?? 0));
   }
-}
-
-/** One for each process, however many servers run in it. */
-function gauge(name: string, help: string): Gauge {
-  return (register.getSingleMetric(name) as Gauge | undefined) ?? new Gauge({ name, help });
 }

@@ -1,4 +1,5 @@
 import { PartialType } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { PageDto } from '../core/http/page.dto';
 import { Tidy } from '../core/http/tidy';
@@ -56,6 +57,15 @@ export class ListClientsDto extends PageDto {
   @IsString()
   @MaxLength(100)
   group?: string;
+
+  /** `site` for whatever has this label, `site=seoul` for its value; may be given several times, and all of them hold. */
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? [value] : value))
+  @IsArray()
+  @ArrayMaxSize(20)
+  @IsString({ each: true })
+  @MaxLength(400, { each: true })
+  label?: string[];
 
   /** Part of the name. */
   @Tidy()

@@ -87,13 +87,18 @@ export class ClientsService {
     return client;
   }
 
-  async list({ status, group, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
+  async list({ status, group, label, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
     const conditions = new Conditions([limit + 1])
       .and('c.deleted_at IS NULL')
       .given('c.status = ?', status)
       .given('c.groups @> ARRAY[?]::text[]', group)
       .given('strpos(lower(c.name), lower(?)) > 0', q)
       .given('c.id < ?', cursor);
+    for (const wanted of label ?? []) {
+      const [key = '', ...value] = wanted.split('=');
+      if (value.length === 0) conditions.and('jsonb_exists(c.labels, ?)', key);
+      else conditions.and('c.labels @> ?::jsonb', JSON.stringify({ [key]: value.join('=') }));
+    }
     this.rbac.narrowToClients(conditions, who, 'clients.read', 'c.id');
     const rows = await this.database.query<ClientView[]>(
       `SELECT ${VIEW} ${FROM} WHERE ${conditions.sql} ORDER BY c.id DESC LIMIT $1`, conditions.values,
@@ -185,6 +190,11 @@ export class ClientsService {
     const meant = rows.filter(({ id, name }) => !named.has(id) && !named.has(name)).map(({ id }) => id);
     const allowed = new Set(await this.rbac.within(who, 'commands.create', action, meant));
     return rows.filter(({ id, name }) => named.has(id) || named.has(name) || allowed.has(id)).map(({ id }) => id);
+  }
+
+  /** Those of the clients that are not connected, by name. */
+  offlineOf(ids: readonly string[]): Promise<{ id: string; name: string }[]> {
+    return this.database.query(`SELECT id, name FROM clients WHERE id = ANY($1) AND status = 'offline' ORDER BY name`, [ids]);
   }
 
   /** New machines belong to nobody's grant yet: only who manages all may add one. */

@@ -1,12 +1,14 @@
 import { Controller, Get, Param, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type AgentPrincipal, Caller, ForAgents, isSelf } from '../core/access/access';
+import { InRole } from '../core/access/roles';
 import { NotFound } from '../core/errors/errors';
 import { EventStream } from '../core/http/sse';
 import { GatewayService } from './gateway.service';
 
 /** The agents' event streams; their WebSockets, which also carry what agents say, are the commands module's. */
 @Controller('api/events')
+@InRole('gateway')
 export class EventsController {
   constructor(private readonly gateway: GatewayService) {}
 

@@ -56,6 +56,11 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     return this.presence.gatewayId;
   }
 
+  /** How many connections this process holds. */
+  get count(): number {
+    return this.connections.size;
+  }
+
   /** Whether this process holds the client's connection. */
   holds(clientId: string): boolean {
     return this.connections.has(clientId);

@@ -1,10 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { hostname } from 'node:os';
 import { v7 as uuid } from 'uuid';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
+import { openStreams } from '../core/http/event-sink';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
+import { VERSION } from '../core/version';
 
 /** A gateway silent for this long is dead, and its clients are offline. */
 const DEAD_AFTER_SECONDS = 15;
@@ -55,7 +58,11 @@ export class Presence {
   async beat<T extends Link>(links: readonly T[]): Promise<{ compared: T[]; replaced: T[] }> {
     // Ids of connections rise with time: what is connected from here on is not among these, and not gone.
     const asOf = uuid();
-    await this.hot.query('INSERT INTO gateways (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()', [this.gatewayId]);
+    await this.hot.query(
+      `INSERT INTO gateways (id, host, pid, version, streams) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (id) DO UPDATE SET seen_at = now(), streams = excluded.streams`,
+      [this.gatewayId, hostname(), process.pid, VERSION, openStreams.count],
+    );
     const slices = Math.max(1, Math.ceil(links.length / COMPARED_AT_ONCE));
     const slice = this.rounds++ % slices;
     const compared = links.filter(({ clientId }) => sliceOf(clientId, slices) === slice);

@@ -3,6 +3,7 @@ import { ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayService } from '../clients/gateway.service';
 import { type AgentPrincipal, Caller, ForAgents, isSelf } from '../core/access/access';
+import { InRole } from '../core/access/roles';
 import { NotFound } from '../core/errors/errors';
 import { EventSocket } from '../core/http/event-socket';
 import { acceptWebSocket } from '../core/http/upgrade';
@@ -16,6 +17,7 @@ and the command's \`id\` beside it, and gets \`{ event: "answer", ref, data: { s
 
 /** The agents' WebSockets: the same events as on their event streams, and the agents' own words in return. */
 @Controller('api/ws')
+@InRole('gateway')
 export class AgentSocketController {
   constructor(
     private readonly gateway: GatewayService,

@@ -8,6 +8,7 @@ import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Conflict, Hidden, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
+import { CommandMetrics, type Moved } from './command-metrics';
 import { CommandStore, type LockedCommand, type Move } from './command-store';
 import type { ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
@@ -34,6 +35,7 @@ export class AgentWords {
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
+    private readonly metrics: CommandMetrics,
   ) {}
 
   /** Throws Hidden for a command that is not the agent's, and Conflict for a word that comes too late or differs from an earlier one. */
@@ -43,52 +45,54 @@ export class AgentWords {
   }
 
   private async write(group: Word[]): Promise<void[]> {
-    const foreseen = await this.writeForeseen(group);
     const [word] = group;
-    if (!foreseen && group.length === 1 && word) await this.weigh(word);
-    else if (!foreseen) throw new Error('a word of these needs a closer look');
+    const moved = (await this.writeForeseen(group)) ?? (group.length === 1 && word ? await this.weigh(word) : null);
+    if (!moved) throw new Error('a word of these needs a closer look');
     // kill point: words.after-commit
+    this.metrics.noteEnded(moved);
     this.announce(group);
     // kill point: words.after-publish
     return group.map(() => undefined);
   }
 
-  /** False, and nothing is written, when something is not as foreseen. */
-  private async writeForeseen(group: Word[]): Promise<boolean> {
+  /** Null, and nothing is written, when something is not as foreseen. */
+  private async writeForeseen(group: Word[]): Promise<Moved[] | null> {
     // In the order of their ids, so that two groups never wait for each other.
     const moves = group.map(moveOf).sort((a, b) => (a.id < b.id ? -1 : 1));
     const keyIds = [...new Set(group.map(({ agent }) => agent.keyId))];
     try {
-      await this.hot.transaction(async (transaction) => {
+      return await this.hot.transaction(async (transaction) => {
         const [ended, moved] = await Promise.all([
           this.keys.ended(keyIds, transaction),
           this.commands.moveAll(moves, transaction),
           this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []), transaction),
         ]);
-        if (ended.length > 0 || moved !== moves.length) throw UNFORESEEN;
+        if (ended.length > 0 || moved.length !== moves.length) throw UNFORESEEN;
         // kill point: words.before-commit
+        return moved;
       });
-      return true;
     } catch (error) {
-      if (error === UNFORESEEN) return false;
+      if (error === UNFORESEEN) return null;
       throw error;
     }
   }
 
   /** Judges one word by what its command is, which stays so until the commit. */
-  private weigh(word: Word): Promise<void> {
+  private weigh(word: Word): Promise<Moved[]> {
     return this.commands.transaction(async (transaction) => {
       const [ended] = await this.keys.ended([word.agent.keyId], transaction);
       if (ended) throw new StaleCaller('The client key is not valid');
       const command = await this.commands.lock(word.id, transaction);
       if (command?.clientId !== word.agent.id) throw hidden(word);
-      if (!isNews(word, command)) return;
+      if (!isNews(word, command)) return [];
       const move = { ...moveOf(word), from: [command.status], attempt: command.attempt, final: false };
-      if ((await this.commands.moveAll([move], transaction)) !== 1) throw new Error(`command ${command.id} changed under its lock`);
+      const moved = await this.commands.moveAll([move], transaction);
+      if (moved.length !== 1) throw new Error(`command ${command.id} changed under its lock`);
       if (word.kind === 'result' && mayFollow(word.body, move.to)) await this.commands.retryIfDue({ ...command, status: move.to }, true, transaction);
       const entry = entryOf(word);
       if (entry) await this.audit.record(entry, transaction);
       // kill point: words.weighed
+      return moved;
     });
   }
 

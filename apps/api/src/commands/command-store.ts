@@ -4,6 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Person } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
+import type { Moved } from './command-metrics';
 import { type CommandView, VIEW } from './command-view';
 
 /** A row that this transaction has locked. */
@@ -58,6 +59,8 @@ export interface NewCommand {
 export interface Claimed {
   id: string;
   clientId: string;
+  /** How long it waited since it was created, or since it was due. */
+  seconds: number;
 }
 
 /** The columns of a LockedCommand. */
@@ -68,6 +71,8 @@ export const STARVING = `c.status = 'online'
   AND (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() LIMIT 1) IS NOT NULL
   AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency`;
 
+/** SQL: seconds since the command was created, or since it was due at first if that was later. */
+const WAITED = 'extract(epoch FROM now() - greatest(created_at, not_before))::float8';
 const RETRY_BASE_SECONDS = 1;
 const RETRY_CAP_SECONDS = 300;
 
@@ -166,11 +171,11 @@ export class CommandStore {
          UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
            deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
          WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status COLLATE "C" = 'pending'
-         RETURNING commands.id, commands.client_id, commands.revision, commands.attempt
+         RETURNING commands.id, commands.client_id, commands.revision, commands.attempt, ${WAITED} AS seconds
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
        )
-       SELECT id, client_id AS "clientId" FROM moved`,
+       SELECT id, client_id AS "clientId", seconds FROM moved`,
       [heldClientIds],
     );
   }
@@ -204,11 +209,11 @@ export class CommandStore {
   }
 
   /**
-   * Makes those of the moves that fit what the commands are, as one statement, and answers how many: the caller takes all or nothing.
+   * Makes those of the moves that fit what the commands are, as one statement, and answers these: the caller takes all or nothing.
    * The key that an agent speaks with is looked at by the caller.
    */
-  async moveAll(moves: readonly Move[], transaction: Queries): Promise<number> {
-    const rows = await transaction.query<unknown[]>(
+  moveAll(moves: readonly Move[], transaction: Queries): Promise<Moved[]> {
+    return transaction.query<Moved[]>(
       `WITH moved AS (
          UPDATE commands c SET status = n."to", revision = c.revision + 1,
            started_at = CASE WHEN n."to" = 'running' THEN now() ELSE c.started_at END,
@@ -220,13 +225,14 @@ export class CommandStore {
            "errorMessage" text, data jsonb)
          WHERE c.id = n.id AND c.client_id = n."clientId" AND c.status = ANY(n."from") AND c.attempt = coalesce(n.attempt, c.attempt)
            AND (NOT n.final OR c.attempt >= c.max_attempts)
-         RETURNING c.id, c.revision, c.attempt, c.status, n.data
+         RETURNING c.id, c.revision, c.attempt, c.status, c.action, ${WAITED} AS seconds, n.data
+       ), logged AS (
+         INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
+         SELECT id, revision, status, attempt, coalesce(data, '{}') FROM moved
        )
-       INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
-       SELECT id, revision, status, attempt, coalesce(data, '{}') FROM moved RETURNING 1`,
+       SELECT action, status, seconds FROM moved`,
       [JSON.stringify(moves)],
     );
-    return rows.length;
   }
 
   /** Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. */

@@ -102,6 +102,19 @@ export class CreateBatchDto extends CommandSettingsDto {
   targets: TargetsDto;
 }
 
+export class PreviewDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(100)
+  action: string;
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TargetsDto)
+  targets: TargetsDto;
+}
+
 export class ListCommandsDto extends PageDto {
   @IsOptional()
   @IsIn(COMMAND_STATES)

@@ -9,25 +9,27 @@ import { AgentFrames } from './agent-frames';
 import { AgentSessions } from './agent-sessions';
 import { AgentSocketController } from './agent-socket.controller';
 import { ArtifactsService } from './artifacts.service';
+import { CommandMetrics } from './command-metrics';
 import { CommandReader } from './command-reader';
 import { CommandStore } from './command-store';
-import { CommandSweeps } from './command-sweeps';
 import { CommandsController } from './commands.controller';
 import { CommandsService } from './commands.service';
 import { ConsoleEventsController } from './console-events.controller';
 import { AgentWords } from './agent-words';
-import { Courier, DISPATCH_QUEUE, DispatchProcessor, Dispatcher } from './dispatcher';
+import { Courier, DISPATCH_QUEUE, Dispatcher } from './dispatcher';
 import { Intake } from './intake';
 import { NewsDesk } from './news-desk';
 import { OutputService } from './output.service';
-import { Sweeper } from './sweeper';
+import { OverviewController } from './overview.controller';
+import { OverviewReader } from './overview';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
-  controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController],
+  controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController, OverviewController],
   providers: [
-    CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandStore, CommandSweeps, Dispatcher, DispatchProcessor, Courier, Sweeper,
-    OutputService, ArtifactsService, NewsDesk,
+    CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, Dispatcher, Courier,
+    OutputService, ArtifactsService, NewsDesk, OverviewReader,
   ],
+  exports: [CommandMetrics, CommandStore, Dispatcher],
 })
 export class CommandsModule {}

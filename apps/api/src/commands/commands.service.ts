@@ -12,11 +12,21 @@ import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
+import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore, type LockedCommand } from './command-store';
-import type { CreateBatchDto, CreateCommandDto, ResultDto } from './commands.dto';
+import type { CreateBatchDto, CreateCommandDto, PreviewDto, ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
 import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
+
+/** How many machines a batch would go to, and which of them are off: those get it when they are back. */
+export interface Preview {
+  count: number;
+  offline: number;
+  /** The first of them. */
+  offlineClients: { id: string; name: string }[];
+}
+const MOST_NAMED = 50;
 
 /** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
@@ -33,6 +43,7 @@ export class CommandsService {
     private readonly accounts: AccountsService,
     private readonly rbac: RbacService,
     private readonly bus: Bus,
+    private readonly metrics: CommandMetrics,
   ) {}
 
   /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. */
@@ -64,11 +75,16 @@ export class CommandsService {
     return { id: client.id, actions: (client.agent?.actions ?? []) };
   }
 
+  /** Which clients a batch would go to, as of now. */
+  async preview({ targets, action }: PreviewDto, by: Person): Promise<Preview> {
+    requireSomeTargets(targets);
+    const ids = await this.clients.select(targets, action, by);
+    const offlineClients = await this.clients.offlineOf(ids);
+    return { count: ids.length, offline: offlineClients.length, offlineClients: offlineClients.slice(0, MOST_NAMED) };
+  }
+
   async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
-    const { clientIds, groups, labels, all } = input.targets;
-    if (!clientIds && !groups && !labels && !all) {
-      throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
-    }
+    requireSomeTargets(input.targets);
     const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
     const secret = inspectPayload(input.action, input.payload, []);
@@ -90,7 +106,10 @@ export class CommandsService {
       return batchId;
     });
     this.dispatcher.announce(claimed);
-    if (stored === batchId) this.intake.announce(ids, targets);
+    if (stored === batchId) {
+      this.metrics.noteCreated(input.action, ids.length);
+      this.intake.announce(ids, targets);
+    }
     const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
     return { batchId: stored, count: batch?.total ?? 0 };
   }
@@ -106,6 +125,7 @@ export class CommandsService {
       }
       await this.record('commands.cancel', locked, by, transaction);
     });
+    if (command.status === 'cancelled') this.metrics.noteEnded([command]);
     this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
     // kill point: cancel.after-commit
     this.settle(command);
@@ -156,6 +176,12 @@ export class CommandsService {
 
   private settle(command: LockedCommand): void {
     this.intake.announce([command.id], [command.clientId]);
+  }
+}
+
+function requireSomeTargets({ clientIds, groups, labels, all }: PreviewDto['targets']): void {
+  if (!clientIds && !groups && !labels && !all) {
+    throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
   }
 }
 

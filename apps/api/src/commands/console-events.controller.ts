@@ -3,6 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsIn, IsOptional } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
+import { InRole } from '../core/access/roles';
 import { EventStream } from '../core/http/sse';
 import { StreamWarden } from '../identity/stream-warden.service';
 import { NEWS_TOPICS, NewsDesk, type NewsTopic } from './news-desk';
@@ -17,6 +18,7 @@ class EventsDto {
 
 /** One stream for a whole console: what changed among what the caller may see. */
 @Controller('api/events')
+@InRole('gateway')
 export class ConsoleEventsController {
   constructor(
     private readonly news: NewsDesk,

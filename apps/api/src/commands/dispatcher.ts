@@ -6,6 +6,7 @@ import { GatewayService } from '../clients/gateway.service';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
+import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore } from './command-store';
 
 export const DISPATCH_QUEUE = 'dispatch';
@@ -22,6 +23,7 @@ export class Dispatcher {
     private readonly store: CommandStore,
     private readonly hot: HotDatabase,
     private readonly bus: Bus,
+    private readonly metrics: CommandMetrics,
     @InjectQueue(DISPATCH_QUEUE) private readonly queue: Queue<{ clientIds: string[] }>,
   ) {}
 
@@ -46,6 +48,7 @@ export class Dispatcher {
 
   /** Tells the gateways, after the commit, that these wait for their streams. */
   announce(claimed: readonly Claimed[]): void {
+    this.metrics.noteDispatched(claimed);
     if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
   }
 

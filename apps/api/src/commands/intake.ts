@@ -9,6 +9,7 @@ import { Conflict, StaleCaller, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { REDACTED } from '../core/redaction/redact';
 import { PeopleService } from '../identity/people.service';
+import { CommandMetrics } from './command-metrics';
 import { CommandStore, type NewCommand } from './command-store';
 import type { CommandView } from './command-view';
 import { Dispatcher } from './dispatcher';
@@ -39,6 +40,7 @@ export class Intake {
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
+    private readonly metrics: CommandMetrics,
   ) {}
 
   /** Throws StaleCaller when the rights of the caller have changed since they were looked at. */
@@ -98,6 +100,7 @@ export class Intake {
     });
     // kill point: intake.after-commit
     const fresh = receipts.flatMap((receipt) => ('stored' in receipt ? [receipt.stored] : []));
+    for (const { action } of fresh) this.metrics.noteCreated(action, 1);
     this.dispatcher.announce(claimed);
     const handedOut = new Set(claimed.map(({ id }) => id));
     const waiting = fresh.filter(({ id }) => !handedOut.has(id));

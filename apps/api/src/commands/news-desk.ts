@@ -6,7 +6,7 @@ import { ExportsService } from '../audit/exports/exports.service';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Bus } from '../core/events/bus.service';
-import type { EventSink } from '../core/http/event-sink';
+import { type EventStream, eventText } from '../core/http/sse';
 import { RbacService } from '../rbac/rbac.service';
 
 export const NEWS_TOPICS = ['commands', 'clients', 'exports'] as const;
@@ -31,8 +31,11 @@ export interface CommandNews {
 interface Watcher {
   person: Person;
   topics: ReadonlySet<NewsTopic>;
-  stream: EventSink;
+  stream: NewsStream;
 }
+
+/** What it needs of a stream. */
+export type NewsStream = Pick<EventStream, 'send' | 'write' | 'onClose'>;
 
 /** Ids that changed, with the revision if it is known, by topic. */
 type Changes = Record<NewsTopic, Map<string, number>>;
@@ -42,7 +45,8 @@ const countOf = (changes: Changes): number => NEWS_TOPICS.reduce((count, topic) 
 const COLUMNS: Record<Exclude<NewsTopic, 'exports'>, string> = {
   commands: `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, c.priority, c.status, c.attempt, c.revision,
     c.error_message AS "errorMessage", c.created_at AS "createdAt", c.started_at AS "startedAt", c.completed_at AS "completedAt"`,
-  clients: 'c.id, c.name, c.status, c.groups, c.deleted_at AS "deletedAt", c.changed_xid::text::float8 AS revision',
+  clients: `c.id, c.name, c.status, c.last_seen_at AS "lastSeenAt", c.groups, c.labels, c.deleted_at AS "deletedAt",
+    c.changed_xid::text::float8 AS revision`,
 };
 const EVENT: Record<NewsTopic, string> = { commands: 'command', clients: 'client', exports: 'export' };
 const PERMISSION: Record<NewsTopic, Permission> = { commands: 'commands.read', clients: 'clients.read', exports: 'audit.export' };
@@ -87,7 +91,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** The watcher hears live news before it is told what it missed: between the two there is no gap. */
-  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: EventSink): Promise<void> {
+  async watch(person: Person, topics: readonly NewsTopic[], lastEventId: string | undefined, stream: NewsStream): Promise<void> {
     const watcher = { person, topics: new Set(topics), stream };
     const horizon = await this.horizon();
     this.point ??= horizon;
@@ -154,7 +158,9 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
       for (const group of alike(readers, topic)) {
         const [first] = group;
         const seen = first ? await this.read(topic, ids, first.person) : [];
-        for (const row of seen) for (const { stream } of group) stream.send(EVENT[topic], row);
+        // Once for all who read the same, however many they are.
+        const text = seen.map((row) => eventText(EVENT[topic], row)).join('');
+        if (text) for (const { stream } of group) stream.write(text);
         rows.push(...seen);
       }
       // Only now: had one query failed, the catch-up would have to tell all of it again.

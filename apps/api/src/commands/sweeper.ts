@@ -1,11 +1,15 @@
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { Gauge } from 'prom-client';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service';
 import { GatewayService } from '../clients/gateway.service';
 import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { Bus } from '../core/events/bus.service';
+import { metric } from '../core/http/metric';
+import { MetricSources } from '../core/http/metric-sources';
 import { RbacService } from '../rbac/rbac.service';
+import { CommandMetrics } from './command-metrics';
 import { CommandSweeps, type DoubtfulCommand } from './command-sweeps';
 import { Dispatcher } from './dispatcher';
 
@@ -15,6 +19,8 @@ const AT_ONCE = 500;
 @Injectable()
 export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly log = new Logger('Sweeper');
+  private readonly age = metric('gwanje_sweep_age_seconds', (name) => new Gauge({ name, help: 'Since the last round of the sweeper that was finished' }));
+  private finishedAt = performance.now();
   private timer?: NodeJS.Timeout;
   private stopped = false;
 
@@ -26,9 +32,12 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly rbac: RbacService,
     private readonly audit: AuditService,
     private readonly config: Config,
+    private readonly metrics: CommandMetrics,
+    private readonly sources: MetricSources,
   ) {}
 
   onApplicationBootstrap(): void {
+    this.sources.add(() => this.age.set((performance.now() - this.finishedAt) / 1000));
     this.timer = setTimeout(() => void this.round(), this.config.SWEEP_MS);
   }
 
@@ -46,12 +55,14 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
         ...(await this.sweeps.cancelOrphans(AT_ONCE)),
       ];
       // kill point: sweep.after-commits
+      this.metrics.noteEnded(ended);
       if (ended.length > 0) this.bus.publish('commands', { ids: ended.map(({ id }) => id) });
       for (const { id, clientId, attempt, status } of ended) {
         this.bus.publish('cancel', { clientId, id, attempt, reason: status === 'timed_out' ? 'timed_out' : 'cancelled' });
       }
       // Claimed here and not through the queue: what is found here is late already, and Redis may be the reason.
       await this.dispatcher.dispatch(await this.sweeps.findStarving(AT_ONCE));
+      this.finishedAt = performance.now();
     } catch (error) {
       this.log.warn(`round not finished: ${(error as Error).message}`);
     }

@@ -91,6 +91,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
 
   'POST /api/commands': { who: 'commands.create', thing: 'client', body: ({ client }) => ({ clientId: client, ...order }), foreign: 400 },
   'POST /api/commands/batch': { who: 'commands.create', thing: 'client', body: ({ client }) => ({ targets: { clientIds: [client] }, ...order }), foreign: 400 },
+  'POST /api/commands/preview': { who: 'commands.create', thing: 'client', body: ({ client }) => ({ targets: { clientIds: [client] }, action: 'noop' }), foreign: 400 },
   'GET /api/commands': { who: 'commands.read' },
   'GET /api/batches/{id}': { who: 'commands.read', thing: 'batch' },
   'GET /api/commands/{id}': { who: 'commands.read', thing: 'command' },
@@ -102,6 +103,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/clients/{id}/queue': { who: 'commands.read', thing: 'client' },
   'POST /api/commands/{id}/cancel': { who: 'commands.cancel', thing: 'command' },
   'POST /api/commands/{id}/retry': { who: 'commands.retry', thing: 'command', answer: [409] },
+  'GET /api/overview': { who: 'commands.read' },
   'GET /api/events': { who: 'anybody logged in' },
 
   'POST /api/agents/session': { who: 'agents', body: () => ({ version: '1', platform: 'x', actions: [], inFlight: [] }) },
@@ -120,4 +122,9 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/audit/exports': { who: 'audit.export' },
   'GET /api/audit/exports/{id}': { who: 'audit.export', thing: 'export' },
   'GET /api/audit/exports/{id}/download': { who: 'audit.export', thing: 'export', answer: [409] },
+
+  'GET /api/system': { who: 'system.read' },
+  // There is no such queue.
+  'GET /api/system/queues/{name}/failed': { who: 'system.read', answer: [404] },
+  'POST /api/system/queues/{name}/failed/{jobId}/retry': { who: 'system.manage', answer: [404] },
 };

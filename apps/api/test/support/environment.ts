@@ -40,13 +40,13 @@ export class TestEnvironment {
     const config = loadConfig({
       DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_SECRET: randomUUID() + randomUUID(), ARTIFACTS_DIR: artifacts,
       ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, SWEEP_MS: '100', DB_POOL_MIN: '0',
-      AUDIT_KEY_FILE: join(artifacts, 'audit-key.pem'), AUDIT_SEAL_MS: '50', ...settings,
+      AUDIT_KEY_FILE: join(artifacts, 'audit-key.pem'), AUDIT_SEAL_MS: '50', RATE_LIMIT_ADDRESS: '0', ...settings,
       ...(await reroute?.({ databaseUrl, redisUrl })),
     });
     const app = await createServer(config, logger);
     await app.listen(0, '127.0.0.1');
-    const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
-    const { body } = await request(url).post('/api/auth/login').send(ADMIN).expect(200);
+    const url = `${config.TLS_CERT ? 'https' : 'http'}://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
+    const { body } = await request(url).post('/api/auth/login').disableTLSCerts().send(ADMIN).expect(200);
     return new TestEnvironment(app, config, url, redisUrl, databaseUrl, artifacts, (body as { accessToken: string }).accessToken);
   }
 

@@ -22,7 +22,7 @@ export class ServerProcess {
 
   /** Resolves when it is ready to serve. */
   static async start(settings: Record<string, string>): Promise<ServerProcess> {
-    const port = String(await freePort());
+    const port = settings['PORT'] ?? String(await freePort());
     const env = { PATH: process.env['PATH'], NODE_ENV: 'production', HOST: '127.0.0.1', PORT: port, ...settings };
     const server = new ServerProcess(`http://127.0.0.1:${port}`, spawn(process.execPath, MAIN, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
     try {
@@ -36,6 +36,11 @@ export class ServerProcess {
 
   stop(): Promise<void> {
     return stopChild(this.child, 'SIGTERM');
+  }
+
+  /** The power cut. */
+  kill(): Promise<void> {
+    return stopChild(this.child, 'SIGKILL');
   }
 
   private async requireReady(): Promise<void> {

@@ -1,7 +1,7 @@
 import { signal } from '@angular/core';
 import type { FormGroup } from '@angular/forms';
 import { type Problem, toProblem } from '../core/http/problem';
-import { showFaults } from './field-faults';
+import { showFaults } from './server-faults';
 
 /** What a page asks of the server, one thing at a time: whether it is under way, and what went wrong with the last. */
 export class Attempt {

@@ -1,46 +1,80 @@
-import { ChangeDetectionStrategy, Component, DestroyRef, inject, input, signal } from '@angular/core';
 import { Clipboard } from '@angular/cdk/clipboard';
+import { booleanAttribute, ChangeDetectionStrategy, Component, inject, input, signal } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { I18n } from '../core/i18n/i18n';
+import { Icon } from './icon';
 
-const SAID_MS = 3_000;
-
-/** Copies a text, also on a page that came over plain HTTP, and says so. */
+/** A text to copy; with `isSecret`, one that is never shown again, and says so. */
 @Component({
   selector: 'gw-copy-text',
-  imports: [MatButtonModule],
+  imports: [Icon, MatButtonModule],
   template: `
-    <button matButton="outlined" type="button" (click)="copy()">{{ label() ?? words().copy }}</button>
-    <span role="status">{{ copied() ? words().copied : '' }}</span>
+    <p class="label" [id]="id">{{ label() }}</p>
+    <div class="line">
+      <code tabindex="0" [attr.aria-labelledby]="id">{{ value() }}</code>
+      <button matButton="outlined" type="button" (click)="copy()">
+        <gw-icon matButtonIcon name="copy" />{{ text().common.copy }}
+      </button>
+    </div>
+    @if (isSecret()) {
+      <p class="once">{{ text().common.shownOnce }}</p>
+    }
+    <p role="status">
+      @if (outcome(); as outcome) {
+        {{ text().common[outcome] }}
+      }
+    </p>
   `,
   styles: `
     :host {
-      display: inline-flex;
+      display: block;
+    }
+    p {
+      margin: 0;
+      color: var(--mat-sys-on-surface-variant);
+    }
+    .label {
+      margin-bottom: 4px;
+      font: var(--mat-sys-label-large);
+    }
+    .line {
+      display: flex;
+      flex-wrap: wrap;
       align-items: center;
       gap: 8px;
+    }
+    code {
+      flex: 1 1 240px;
+      min-width: 0;
+      max-height: 30vh;
+      overflow: auto;
+      padding: 10px 12px;
+      border-radius: 8px;
+      background: var(--mat-sys-surface-container);
+      font-family: var(--gw-mono);
+      overflow-wrap: anywhere;
+      user-select: all;
+    }
+    .once {
+      margin-top: 4px;
+      color: var(--gw-warn);
     }
   `,
   changeDetection: ChangeDetectionStrategy.OnPush,
 })
 export class CopyText {
-  readonly text = input.required<string>();
-  readonly label = input<string | null>(null);
+  readonly label = input.required<string>();
+  readonly value = input.required<string>();
+  readonly isSecret = input(false, { transform: booleanAttribute });
+
   private readonly clipboard = inject(Clipboard);
-  private readonly catalogue = inject(I18n).text;
-  protected readonly copied = signal(false);
-  private timer?: ReturnType<typeof setTimeout>;
-
-  constructor() {
-    inject(DestroyRef).onDestroy(() => clearTimeout(this.timer));
-  }
-
-  protected words(): { copy: string; copied: string } {
-    return this.catalogue().common;
-  }
+  protected readonly id = `copy-${next++}`;
+  protected readonly text = inject(I18n).text;
+  protected readonly outcome = signal<'copied' | 'copyFailed' | null>(null);
 
   protected copy(): void {
-    this.copied.set(this.clipboard.copy(this.text()));
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.copied.set(false), SAID_MS);
+    this.outcome.set(this.clipboard.copy(this.value()) ? 'copied' : 'copyFailed');
   }
 }
+
+let next = 0;

@@ -17,6 +17,7 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       users: 'People',
       roles: 'Roles',
       audit: 'Audit log',
+      system: 'System',
     },
     permissions: {
       'commands.create': 'Send commands',
@@ -30,6 +31,8 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       'roles.manage': 'Make and change roles',
       'audit.read': 'Read the audit log',
       'audit.export': 'Export the audit log',
+      'system.read': 'See the state of the system',
+      'system.manage': 'Run failed jobs of the system again',
     },
   },
   ko: {
@@ -40,6 +43,7 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       users: '사용자',
       roles: '역할',
       audit: '감사 로그',
+      system: '시스템',
     },
     permissions: {
       'commands.create': '명령 보내기',
@@ -53,6 +57,8 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       'roles.manage': '역할을 만들고 바꾸기',
       'audit.read': '감사 로그 보기',
       'audit.export': '감사 로그 내보내기',
+      'system.read': '시스템 상태 보기',
+      'system.manage': '실패한 시스템 작업 다시 실행하기',
     },
   },
 };

@@ -1,6 +1,6 @@
 import { FormControl, FormGroup } from '@angular/forms';
 import type { Problem } from '../core/http/problem';
-import { showFaults } from './field-faults';
+import { showFaults } from './server-faults';
 import { refusalWords, serverWords } from './server-words';
 
 const problem = (change: Partial<Problem>): Problem => ({

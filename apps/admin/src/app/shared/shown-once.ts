@@ -1,20 +1,20 @@
 import { ChangeDetectionStrategy, Component, inject, input, output } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { I18n } from '../core/i18n/i18n';
-import { CopyText } from './copy-text';
+import { CopyButton } from './copy-button';
 import { saveAs } from './save-as';
 
 /** A secret that no page can show again: a token, a password, recovery codes. */
 @Component({
   selector: 'gw-shown-once',
-  imports: [CopyText, MatButtonModule],
+  imports: [CopyButton, MatButtonModule],
   template: `
     <section role="status" [attr.aria-label]="label()">
       <h3>{{ label() }}</h3>
       <p>{{ text().common.shownOnce }}</p>
       <pre tabindex="0" [attr.aria-label]="label()">{{ secret() }}</pre>
       <div class="buttons">
-        <gw-copy-text [text]="secret()" />
+        <gw-copy-button [value]="secret()" />
         @if (fileName(); as name) {
           <button matButton="outlined" type="button" (click)="save(name)">{{ text().common.download }}</button>
         }

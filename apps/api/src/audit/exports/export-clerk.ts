@@ -54,7 +54,7 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setTimeout(() => void this.sweep(), this.config.SWEEP_MS);
+    if (this.config.has('worker')) this.timer = setTimeout(() => void this.sweep(), this.config.SWEEP_MS);
   }
 
   async beforeApplicationShutdown(): Promise<void> {

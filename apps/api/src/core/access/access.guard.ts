@@ -1,9 +1,12 @@
 import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { ModuleRef, Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
-import { Forbidden, Unauthorized } from '../errors/errors';
+import { Config } from '../config/config';
+import { Forbidden, Misdirected, Unauthorized } from '../errors/errors';
 import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest, originOf, type Person, PersonalTokens } from './access';
 import { type Known, RecentCallers } from './recent-callers';
+import { RateLimits } from './rate-limits';
+import { IN_ROLE, type Role } from './roles';
 
 /** Asks passport-jwt who holds the access token; answers in our own error form. */
 class JwtGuard extends AuthGuard('jwt') {
@@ -23,6 +26,8 @@ export class AccessGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly modules: ModuleRef,
     private readonly recent: RecentCallers,
+    private readonly config: Config,
+    private readonly limits: RateLimits,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -30,14 +35,24 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     const origin = originOf(request);
     request.user = { type: 'anonymous', id: null, origin };
-    if (access?.kind === 'public') return true;
+    const role = this.reflector.getAllAndOverride<Role | 'any' | undefined>(IN_ROLE, [context.getHandler(), context.getClass()]) ?? 'api';
+    if (role !== 'any' && !this.config.has(role)) throw new Misdirected(role);
+    if (access?.kind === 'public') {
+      if (role !== 'any') await this.limits.spend('address', origin.address);
+      return true;
+    }
     const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (!access || !token) throw new Unauthorized();
+    if (!access || !token) {
+      await this.limits.spend('address', origin.address);
+      throw new Unauthorized();
+    }
     let known = access.checkedAgain ? this.recent.get(token) : undefined;
     if (!known) {
-      known = await this.identify(token, context, request);
+      known = await this.identify(token, context, request).catch((error: unknown) => this.unknown(error, origin.address));
       if (access.checkedAgain) this.recent.remember(token, known);
     }
+    const wait = this.limits.spend('caller', keyOf(known));
+    if (wait) await wait;
     const caller = { ...known, origin };
     request.user = caller;
     if (caller.type === 'agent') {
@@ -60,6 +75,12 @@ export class AccessGuard implements CanActivate {
     return token.startsWith('gwj_') ? this.scriptOwner(token) : this.sessionOwner(context, request);
   }
 
+  /** Whoever tries tokens that are not valid is limited like whoever has none. */
+  private async unknown(error: unknown, address: string): Promise<never> {
+    if (error instanceof Unauthorized) await this.limits.spend('address', address);
+    throw error;
+  }
+
   private async scriptOwner(token: string): Promise<Omit<Person, 'origin'>> {
     const owner = await this.modules.get(PersonalTokens, { strict: false }).find(token);
     if (!owner) throw new Unauthorized('The personal access token is not valid');
@@ -71,3 +92,5 @@ export class AccessGuard implements CanActivate {
     return request.user as unknown as Omit<Person, 'origin'>;
   }
 }
+
+const keyOf = (known: Known): string => (known.type === 'agent' ? known.keyId : (known.tokenId ?? known.sessionId ?? known.id));

@@ -1,4 +1,5 @@
 import { plainToInstance, Type } from 'class-transformer';
+import { type Role, ROLES } from '../access/roles';
 import {
   IsEmail, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateBy, ValidateIf, validateSync,
 } from 'class-validator';
@@ -8,6 +9,11 @@ const HTTPS_OR_LOOPBACK = /^(https:\/\/[^\s/?#@]+|http:\/\/(localhost|127\.0\.0\
 const ForOpenId = (name: string): PropertyDecorator => (target, property) => {
   ValidateIf((config: Config) => [config.OIDC_ISSUER, config.OIDC_CLIENT_ID, config.OIDC_CLIENT_SECRET].some((value) => value !== undefined))(target, property);
   IsString({ message: `${name} must be set: OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET go together` })(target, property);
+};
+
+const ForTls = (name: string): PropertyDecorator => (target, property) => {
+  ValidateIf((config: Config) => config.TLS_CERT !== undefined || config.TLS_KEY !== undefined)(target, property);
+  IsString({ message: `${name} must be set: TLS_CERT and TLS_KEY go together` })(target, property);
 };
 
 /** Every setting of the server, read once from the environment. Nothing else reads the environment. */
@@ -23,6 +29,11 @@ export class Config {
   @Matches(/^rediss?:\/\/.+/, { message: 'REDIS_URL must be a redis:// address (or set REDIS_HOST and REDIS_PORT)' })
   REDIS_URL: string;
 
+  /** RabbitMQ between the processes; without it Redis carries the news. */
+  @IsOptional()
+  @Matches(/^amqps?:\/\/.+/, { message: 'BUS_URL must be an amqp:// or amqps:// address' })
+  BUS_URL?: string;
+
   @MinLength(32, { message: 'JWT_SECRET must have at least 32 characters' })
   JWT_SECRET: string;
 
@@ -35,9 +46,25 @@ export class Config {
   @IsString()
   HOST = '0.0.0.0';
 
+  /** What this process does, comma-separated: see `Role`. */
+  @Matches(new RegExp(`^(${ROLES.join('|')})(,(${ROLES.join('|')}))*$`), { message: `ROLES must be some of ${ROLES.join(',')}, comma-separated` })
+  ROLES: string = ROLES.join();
+
   /** Addresses or networks of reverse proxies whose `X-Forwarded-For` is believed, comma-separated; none by default. */
   @Matches(/^([0-9a-f.:/]+(,[0-9a-f.:/]+)*)?$/i, { message: 'TRUST_PROXY must be addresses or networks, comma-separated' })
   TRUST_PROXY = '';
+
+  /** PEM files of a certificate with its chain, and of its key: then the server speaks HTTPS. They are read again when they change. */
+  @ForTls('TLS_CERT') TLS_CERT?: string;
+  @ForTls('TLS_KEY') TLS_KEY?: string;
+
+  /** Origins besides its own whose pages may call the API with a bearer token, comma-separated; none by default. */
+  @Matches(/^(https?:\/\/[^\s,/?#@]+(,https?:\/\/[^\s,/?#@]+)*)?$/, { message: 'CORS_ORIGINS must be origins such as https://console.example.com, comma-separated' })
+  CORS_ORIGINS = '';
+
+  /** Most calls a minute of one person's session, token or agent's key, and from one address where nobody is known; 0 is no limit. */
+  @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_CALLER = 600_000;
+  @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_ADDRESS = 6_000;
 
   @IsOptional()
   @IsEmail({ require_tld: false })
@@ -114,6 +141,10 @@ export class Config {
 
   @IsString()
   NODE_ENV = 'development';
+
+  has(role: Role): boolean {
+    return this.ROLES.split(',').includes(role);
+  }
 }
 
 function isRoleMap(text: unknown): boolean {
@@ -128,7 +159,7 @@ function isRoleMap(text: unknown): boolean {
 /** Reads and checks the settings; throws one Error that names everything that is wrong. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const known = Object.keys(new Config()).concat(
-    'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
+    'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'BUS_URL', 'TLS_CERT', 'TLS_KEY', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
     'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL',
   );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));

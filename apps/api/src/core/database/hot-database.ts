@@ -59,6 +59,10 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
     }
   }
 
+  get usage(): Pick<Pool, 'totalCount' | 'idleCount' | 'waitingCount'> {
+    return this.pool;
+  }
+
   onApplicationShutdown(): Promise<void> {
     return this.pool.end();
   }

@@ -74,6 +74,13 @@ export class UpgradeRequired extends DomainError {
   }
 }
 
+/** RFC 9110, 15.5.20: this process does not answer that; whoever stands before it sent the call to the wrong one. */
+export class Misdirected extends DomainError {
+  constructor(role: string) {
+    super(421, 'wrong_role', `This process does not have the role ${role}: see ROLES, and what the proxy before it sends where`);
+  }
+}
+
 export class PayloadTooLarge extends DomainError {
   constructor(limit: number) {
     super(413, 'payload_too_large', `More than ${limit} bytes`, [{ path: '', message: `more than ${limit} bytes` }]);

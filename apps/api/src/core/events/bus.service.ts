@@ -1,10 +1,8 @@
 import type { CancelFrame } from '@gwanje/contracts';
-import { Injectable, Logger, OnApplicationShutdown } from '@nestjs/common';
-import type { Redis } from 'ioredis';
+import { Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { EventEmitter } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { Config } from '../config/config';
-import { connectRedis, KEY_PREFIX } from '../queue/redis';
+import { NewsTransport } from './news-transport';
 
 /** What travels between processes: ids and news, never the truth. Anything here may be lost or repeated. */
 export interface BusEvents {
@@ -26,25 +24,17 @@ export interface BusEvents {
   rights: { userIds: string[] };
 }
 
-const CHANNEL = `${KEY_PREFIX}news`;
-
 type News = [name: string, event: unknown];
 
-/** Delivers news to this process at once and to the others through Redis, what one turn brings as one message; goes on locally while Redis is away. */
+/** Delivers news to this process at once and to the others by a transport, what one turn brings as one message; goes on locally while that is away. */
 @Injectable()
 export class Bus implements OnApplicationShutdown {
   private readonly origin = randomUUID();
   private leaving: News[] = [];
   private readonly local = new EventEmitter().setMaxListeners(0);
-  private readonly publisher: Redis;
-  private readonly subscriber: Redis;
-  private readonly log = new Logger('Bus');
 
-  constructor(config: Config) {
-    this.publisher = connectRedis(config.REDIS_URL, 'publish');
-    this.subscriber = connectRedis(config.REDIS_URL, 'subscribe', { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: null });
-    this.subscriber.subscribe(CHANNEL).catch((error: Error) => this.log.warn(`not subscribed: ${error.message}`));
-    this.subscriber.on('message', (_channel, message) => {
+  constructor(private readonly transport: NewsTransport) {
+    transport.listen((message) => {
       // Its own news is known by its first bytes, and not read.
       if (message.startsWith(this.origin)) return;
       for (const [name, event] of JSON.parse(message.slice(this.origin.length)) as News[]) this.local.emit(name, event);
@@ -62,17 +52,16 @@ export class Bus implements OnApplicationShutdown {
     return () => this.local.off(name, listener);
   }
 
-  onApplicationShutdown(): void {
-    this.publisher.disconnect();
-    this.subscriber.disconnect();
+  async onApplicationShutdown(): Promise<void> {
+    await this.transport.close();
   }
 
   private send(): void {
     // kill point: bus.before-publish
     const news = this.leaving;
     this.leaving = [];
-    this.publisher
-      .publish(CHANNEL, this.origin + JSON.stringify(news))
+    this.transport
+      .publish(this.origin + JSON.stringify(news))
       .catch(() => undefined /* whoever misses news finds the truth in PostgreSQL at its next round */);
   }
 }

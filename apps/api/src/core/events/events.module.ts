@@ -1,7 +1,17 @@
 import { Global, Module } from '@nestjs/common';
 import { RecentCallers } from '../access/recent-callers';
+import { Config } from '../config/config';
+import { AmqpTransport } from './amqp-transport';
 import { Bus } from './bus.service';
+import { NewsTransport } from './news-transport';
+import { RedisTransport } from './redis-transport';
+
+const transport = {
+  provide: NewsTransport,
+  inject: [Config],
+  useFactory: ({ BUS_URL, REDIS_URL }: Config): NewsTransport => (BUS_URL ? new AmqpTransport(BUS_URL) : new RedisTransport(REDIS_URL)),
+};
 
 @Global()
-@Module({ providers: [Bus, RecentCallers], exports: [Bus, RecentCallers] })
+@Module({ providers: [transport, Bus, RecentCallers], exports: [Bus, NewsTransport, RecentCallers] })
 export class EventsModule {}

@@ -15,3 +15,6 @@ export interface EventSink {
   /** The listener is called once, whoever ended the connection. */
   onClose(listener: () => void): void;
 }
+
+/** Connections that this process writes events to, whoever reads them. */
+export const openStreams = { count: 0 };

@@ -1,6 +1,6 @@
 import type { ServerFrame } from '@gwanje/contracts';
 import type { RawData, WebSocket } from 'ws';
-import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES } from './event-sink';
+import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
 
 /** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
 const CLOSING_MS = 1_000;
@@ -16,7 +16,11 @@ export class EventSocket implements EventSink {
     socket.on('message', () => (this.heard = true));
     // Something that is no WebSocket frame, or too large: `ws` has begun to close with the code that names it.
     socket.on('error', () => this.end());
-    socket.once('close', () => clearInterval(this.heartbeat));
+    openStreams.count++;
+    socket.once('close', () => {
+      clearInterval(this.heartbeat);
+      openStreams.count--;
+    });
   }
 
   get open(): boolean {

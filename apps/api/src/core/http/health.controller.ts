@@ -4,17 +4,23 @@ import type { FastifyReply } from 'fastify';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { Public } from '../access/access';
+import { InRole } from '../access/roles';
+import { NewsTransport } from '../events/news-transport';
 import { RedisClient } from '../queue/queue.module';
+import { MetricSources } from './metric-sources';
 
 collectDefaultMetrics();
 
 /** Whether this process lives, whether its parts are there (by name), and its figures for Prometheus. */
 @Controller()
 @Public()
+@InRole('any')
 export class HealthController {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly redis: RedisClient,
+    private readonly sources: MetricSources,
+    private readonly transport: NewsTransport,
   ) {}
 
   @Get('health/live')
@@ -25,6 +31,7 @@ export class HealthController {
   @Get('health/ready')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<{ status: string; down: string[] }> {
     const checks: [string, Promise<unknown>][] = [['postgresql', this.database.query('SELECT 1')], ['redis', this.redis.ping()]];
+    if (this.transport.part !== 'redis') checks.push([this.transport.part, this.transport.connected ? Promise.resolve() : Promise.reject(new Error('not connected'))]);
     const results = await Promise.all(checks.map(([name, check]) => check.then(() => [], () => [name])));
     const down = results.flat();
     if (down.length > 0) void reply.status(503);
@@ -33,7 +40,8 @@ export class HealthController {
 
   @Get('metrics')
   @Header('Content-Type', register.contentType)
-  metrics(): Promise<string> {
+  async metrics(): Promise<string> {
+    await this.sources.refresh();
     return register.metrics();
   }
 }

@@ -1,6 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
-import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES } from './event-sink';
+import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
+
+/** One event as it stands in a stream. */
+export const eventText = (event: string, data: unknown, id?: string): string => `${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** One open event stream, written by hand: own ids, comments as heartbeats, a bounded buffer. */
 export class EventStream implements EventSink {
@@ -11,15 +14,19 @@ export class EventStream implements EventSink {
     reply.hijack();
     this.response = reply.raw;
     this.response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-cache, no-transform',
-      'X-Accel-Buffering': 'no',
-      Connection: 'keep-alive',
+      // What was set before: who may read it, and the id of the request.
+      ...(reply.getHeaders() as Record<string, string>),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      connection: 'keep-alive',
     });
     this.response.flushHeaders();
     this.response.socket?.setNoDelay(true);
     this.response.on('error', () => this.response.destroy());
     this.heartbeat = setInterval(() => this.write(': alive\n\n'), HEARTBEAT_MS);
+    openStreams.count++;
+    this.response.once('close', () => openStreams.count--);
   }
 
   get open(): boolean {
@@ -31,7 +38,7 @@ export class EventStream implements EventSink {
   }
 
   send(event: string, data: unknown, id?: string): void {
-    this.write(`${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    this.write(eventText(event, data, id));
   }
 
   end(): void {
@@ -46,7 +53,8 @@ export class EventStream implements EventSink {
     });
   }
 
-  private write(text: string): void {
+  /** Events that were made into text already, for many readers at once. */
+  write(text: string): void {
     if (!this.open) return;
     if (this.congested) this.response.destroy();
     else this.response.write(text);

@@ -23,6 +23,17 @@ class BullConnections {
   }
 }
 
+/** All queues of this process, whichever module they belong to. */
+@Injectable()
+export class Queues {
+  constructor(private readonly discovery: DiscoveryService) {}
+
+  get all(): Queue.Queue[] {
+    const providers = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
+    return [...new Set(providers.filter((provider) => provider instanceof Queue))];
+  }
+}
+
 @Global()
 @Module({
   imports: [
@@ -43,19 +54,18 @@ class BullConnections {
       }),
     }),
   ],
-  providers: [BullConnections, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache') }],
-  exports: [BullModule, BullConnections, RedisClient],
+  providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache') }],
+  exports: [BullModule, BullConnections, Queues, RedisClient],
 })
 export class QueueModule implements OnApplicationShutdown {
   constructor(
     private readonly redis: RedisClient,
     private readonly bull: BullConnections,
-    private readonly discovery: DiscoveryService,
+    private readonly queues: Queues,
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
-    const providers = this.discovery.getProviders().map((wrapper): unknown => wrapper.instance);
-    await Promise.all(providers.filter((provider) => provider instanceof Queue).map((queue) => queue.close()));
+    await Promise.all(this.queues.all.map((queue) => queue.close()));
     this.bull.disconnect();
     this.redis.disconnect();
   }

@@ -1,23 +1,19 @@
 import { computed, DOCUMENT, effect, inject, Injectable, InjectionToken, signal, untracked } from '@angular/core';
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { filter, map, type Observable, Subject } from 'rxjs';
 import type { News } from '../http/wire';
 import { Session } from '../session/session';
-import { backoff } from './backoff';
+import { EventLine, type LineState, type Word } from './event-line';
+import { TAB_TOOLS, TabRing } from './tab-ring';
 
-const ADDRESS = '/api/events?topics=commands,clients,exports';
-/** The server writes at least every 15 s; a line silent for longer is dead, whatever the browser believes. */
-const SILENCE_MS = 35_000;
 /** A line gone for longer than a hiccup: what is shown may be old, and the console says since when. */
 const STALE_MS = 10_000;
-/** A connection that lived this long was a good one: the next failure is the first again. */
-const STEADY_MS = 5_000;
+/** Events that are about the stream itself. */
+const OWN_EVENTS = ['hello', 'point'];
 
 /** `since`: when the server was last heard, in milliseconds since 1970. */
 export type Connection =
   { state: 'off' | 'connecting' | 'live' | 'unavailable' } | { state: 'reconnecting' | 'stale'; since: number };
 
-type Outcome = 'ended' | 'failed' | 'unauthorized' | 'refused';
 type Message = { [K in keyof News]: { type: K; data: News[K] } }[keyof News];
 
 export const FETCH = new InjectionToken<typeof fetch>('fetch', {
@@ -25,22 +21,22 @@ export const FETCH = new InjectionToken<typeof fetch>('fetch', {
 });
 
 /**
- * The console's one event stream, open while somebody is logged in. Resumes where it was cut (`Last-Event-ID`), and never
- * claims to be live when it is not. Does not poll: on a server without this stream the state is `unavailable`.
+ * The console's one event stream, for all its tabs, there while somebody is logged in. One tab holds the line to the server and tells
+ * the others what it says, so each of them knows where to resume, and whether what it shows is live.
  */
 @Injectable({ providedIn: 'root' })
 export class EventStream {
   private readonly session = inject(Session);
   private readonly fetch = inject(FETCH);
-  private readonly window = inject(DOCUMENT).defaultView;
+  private readonly tools = inject(TAB_TOOLS);
   private readonly messages = new Subject<Message>();
   private readonly openings = new Subject<void>();
   private readonly status = signal<Connection>({ state: 'off' });
+  private ring?: TabRing;
+  private line?: EventLine;
   private lastEventId = '';
   private heardAt = 0;
-  private line?: AbortController;
   private staleTimer?: ReturnType<typeof setTimeout>;
-  private wake?: () => void;
 
   readonly connection = this.status.asReadonly();
   /** Each time the stream opens: whoever shows something loads it again, for what happened while there was no stream. */
@@ -49,10 +45,13 @@ export class EventStream {
   constructor() {
     const userId = computed(() => this.session.user()?.id ?? null);
     effect(() => {
-      const signedIn = userId() !== null;
-      untracked(() => (signedIn ? this.start() : this.stop()));
+      const id = userId();
+      untracked(() => {
+        this.leave();
+        if (id !== null) this.join(id);
+      });
     });
-    this.window?.addEventListener('online', () => this.wake?.());
+    inject(DOCUMENT).defaultView?.addEventListener('online', () => this.line?.wake());
   }
 
   news<K extends keyof News>(type: K): Observable<News[K]> {
@@ -64,105 +63,100 @@ export class EventStream {
 
   /** Tries at once, also where the server had no stream before. */
   reconnect(): void {
-    if (this.status().state === 'unavailable') this.start();
-    else this.wake?.();
+    this.ring?.wake();
   }
 
-  private start(): void {
-    this.stop();
-    this.line = new AbortController();
+  private join(userId: string): void {
     this.status.set({ state: 'connecting' });
-    void this.run(this.line.signal);
+    // Not by one name for all: two people may be logged in, one after the other.
+    this.ring = new TabRing(this.tools, `gwanje.events.${userId}`, {
+      lead: () => this.open(),
+      follow: () => this.close(),
+      wake: () => (this.status().state === 'unavailable' ? this.open() : this.line?.wake()),
+      hear: (word) => this.take(word),
+      greeting: () => this.greeting(),
+    });
   }
 
-  private stop(): void {
-    this.line?.abort();
+  private leave(): void {
+    this.ring?.leave();
+    this.ring = undefined;
+    this.close();
     this.lastEventId = '';
     clearTimeout(this.staleTimer);
     this.status.set({ state: 'off' });
   }
 
-  private async run(stopped: AbortSignal): Promise<void> {
-    for (let failures = 0; !stopped.aborted;) {
-      const begun = Date.now();
-      const outcome = await this.connect(stopped);
-      if (stopped.aborted) return;
-      if (outcome === 'refused' && !this.lastEventId) return this.status.set({ state: 'unavailable' });
-      // A cursor that the server no longer takes: from now on, then.
-      if (outcome === 'refused') this.lastEventId = '';
-      this.sayReconnecting();
-      failures = outcome === 'ended' && Date.now() - begun > STEADY_MS ? 1 : failures + 1;
-      const renewed = outcome === 'unauthorized' && (await this.renew());
-      if (!renewed || failures > 1) await this.pause(backoff(failures), stopped);
+  private open(): void {
+    this.close();
+    this.stand(this.status().state === 'live' ? 'reconnecting' : 'connecting');
+    this.ring?.say(this.greeting());
+    this.line = new EventLine({
+      address: '/api/events',
+      fetch: this.fetch,
+      token: () => this.session.token,
+      renew: () => this.renew(),
+      lastEventId: () => this.lastEventId,
+      forget: () => (this.lastEventId = ''),
+      say: (word) => {
+        this.take(word);
+        this.ring?.say(word);
+      },
+    });
+  }
+
+  private close(): void {
+    this.line?.close();
+    this.line = undefined;
+  }
+
+  private greeting(): Word {
+    const { state } = this.status();
+    const known = state === 'stale' ? 'reconnecting' : state === 'off' ? 'connecting' : state;
+    return { kind: 'state', state: known, lastEventId: this.lastEventId };
+  }
+
+  private take(word: Word): void {
+    if (word.kind === 'state') {
+      this.lastEventId = word.lastEventId || this.lastEventId;
+      this.stand(word.state);
+      return;
     }
+    this.heardAt = Date.now();
+    if (word.kind === 'event') this.receive(word);
   }
 
-  /** One connection, from the request to its end. */
-  private async connect(stopped: AbortSignal): Promise<Outcome> {
-    const line = new AbortController();
-    const hangUp = (): void => line.abort();
-    stopped.addEventListener('abort', hangUp);
-    let silence = setTimeout(hangUp, SILENCE_MS);
-    let opened = false;
-    try {
-      const response = await this.fetch(ADDRESS, { headers: this.headers(), signal: line.signal, cache: 'no-store' });
-      if (response.status === 401) return 'unauthorized';
-      if ([400, 403, 404, 405, 406, 410, 501].includes(response.status)) return 'refused';
-      if (!response.ok || !response.body) return 'failed';
-      const parser = createParser({ onEvent: (event) => this.receive(event) });
-      const decoder = new TextDecoder();
-      const reader = response.body.getReader();
-      opened = true;
-      this.sayLive();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done || stopped.aborted) return 'ended';
-        clearTimeout(silence);
-        silence = setTimeout(hangUp, SILENCE_MS);
-        this.heardAt = Date.now();
-        parser.feed(decoder.decode(value, { stream: true }));
-      }
-    } catch {
-      return opened ? 'ended' : 'failed';
-    } finally {
-      clearTimeout(silence);
-      stopped.removeEventListener('abort', hangUp);
-      line.abort();
-    }
-  }
-
-  private headers(): Record<string, string> {
-    return {
-      Accept: 'text/event-stream',
-      Authorization: `Bearer ${this.session.token ?? ''}`,
-      ...(this.lastEventId && { 'Last-Event-ID': this.lastEventId }),
-    };
-  }
-
-  private receive({ event, data, id }: EventSourceMessage): void {
+  private receive({ event, data, id }: Extract<Word, { kind: 'event' }>): void {
     // Noted first: an event that cannot be read is not asked for again, and the next opening makes up for it.
     if (id !== undefined) this.lastEventId = id;
-    if (event === 'command' || event === 'client' || event === 'export') {
-      this.messages.next({ type: event, data: JSON.parse(data) as unknown } as Message);
-    } else if (event === 'resync') {
+    if (event === 'resync') {
       // Too much was missed to be told one by one: everything shown is loaded again.
       this.openings.next();
     } else if (event === 'bye') {
       const { reason } = JSON.parse(data) as { reason: string };
       // What may be offered is asked for anew. A session that ended is found out by the next connection.
       if (reason === 'rights_changed') void this.renew();
+    } else if (!OWN_EVENTS.includes(event)) {
+      this.messages.next({ type: event, data: JSON.parse(data) as unknown } as Message);
     }
   }
 
-  private sayLive(): void {
+  private stand(state: LineState): void {
+    const before = this.status().state;
+    if (state === 'reconnecting') {
+      if (before === 'live') this.sayReconnecting();
+      return;
+    }
+    // The news never end.
+    if (state === 'over') return;
+    if (state === 'connecting' && (before === 'reconnecting' || before === 'stale')) return;
     clearTimeout(this.staleTimer);
-    this.heardAt = Date.now();
-    this.status.set({ state: 'live' });
-    this.openings.next();
+    if (state === 'live') this.heardAt = Date.now();
+    this.status.set({ state });
+    if (state === 'live' && before !== 'live') this.openings.next();
   }
 
   private sayReconnecting(): void {
-    if (this.status().state !== 'live') return;
     const since = this.heardAt;
     this.status.set({ state: 'reconnecting', since });
     this.staleTimer = setTimeout(() => this.status.set({ state: 'stale', since }), STALE_MS);
@@ -173,18 +167,5 @@ export class EventStream {
       () => true,
       () => false,
     );
-  }
-
-  private pause(milliseconds: number, stopped: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        stopped.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      stopped.addEventListener('abort', done);
-      this.wake = done;
-    });
   }
 }

@@ -67,12 +67,19 @@ export interface Client {
   id: string;
   name: string;
   status: 'online' | 'offline';
+  lastSeenAt: string | null;
+  /** What the agent said of itself; null until it has come for the first time. */
+  agent: { version: string; platform: string; actions: { name: string; schema?: unknown }[] } | null;
+  groups: string[];
+  labels: Record<string, string>;
+  concurrency: number;
+  createdAt: string;
 }
 
 /** News of `GET /api/events`, by event name: a map from event type to payload type. */
 export interface News {
   command: Pick<Command, 'id' | 'clientId' | 'batchId' | 'action' | 'status' | 'attempt' | 'createdAt'>;
-  client: Client;
+  client: Pick<Client, 'id' | 'name' | 'status' | 'lastSeenAt' | 'groups' | 'labels'> & { deletedAt: string | null };
   /** One of the caller's own. */
   export: AuditExport;
 }

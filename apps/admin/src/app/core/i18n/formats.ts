@@ -1,6 +1,7 @@
 import { computed, inject, Injectable } from '@angular/core';
 import { I18n } from './i18n';
 
+const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
 const DURATION_UNITS = [
   ['day', 86_400],
   ['hour', 3_600],
@@ -16,6 +17,9 @@ export class Formats {
     () => new Intl.DateTimeFormat(this.language(), { dateStyle: 'medium', timeStyle: 'medium' }),
   );
   private readonly clock = computed(() => new Intl.DateTimeFormat(this.language(), { timeStyle: 'medium' }));
+  private readonly hours = computed(
+    () => new Intl.DateTimeFormat(this.language(), { hour: 'numeric', minute: '2-digit' }),
+  );
   private readonly plain = computed(() => new Intl.NumberFormat(this.language()));
 
   dateTime(time: string | number): string {
@@ -26,8 +30,20 @@ export class Formats {
     return this.clock().format(new Date(time));
   }
 
+  /** The clock without seconds. */
+  minute(time: string | number): string {
+    return this.hours().format(new Date(time));
+  }
+
   number(value: number): string {
     return this.plain().format(value);
+  }
+
+  /** A size in its largest unit: `4.2 MB`. */
+  bytes(count: number): string {
+    const power = Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log(Math.max(1, count)) / Math.log(1_000)));
+    const value = count / 1_000 ** power;
+    return this.unit(power === 0 ? value : Math.round(value * 10) / 10, BYTE_UNITS[power] ?? 'byte');
   }
 
   /** Milliseconds as `340 ms`, `4.2 sec`, or its two largest units. */

@@ -1,5 +1,7 @@
 import { TestBed } from '@angular/core/testing';
 import { COMMAND_STATES } from '@gwanje/contracts';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { en } from './en';
 import { Formats } from './formats';
 import { I18n, LANGUAGES } from './i18n';
@@ -18,24 +20,49 @@ function say(words: Leaf): string {
   return typeof words === 'string' ? words : words(...Array.from({ length: words.length }, (_, index) => `<${index}>`));
 }
 
-describe('the catalogues', () => {
-  it.each([
-    ['en', en],
-    ['ko', ko],
-  ])('%s says everything, and uses every value that it is given', (_name, catalogue) => {
-    expect(leaves(catalogue).map(([key]) => key)).toEqual(leaves(en).map(([key]) => key));
+const FEATURES = join(__dirname, '../../features');
+/** Every catalogue that there is: the one of all pages, and those that the families of pages bring. */
+const catalogues: [string, Record<'en' | 'ko', object>][] = [
+  ['core', { en, ko }],
+  ...readdirSync(FEATURES)
+    .filter((feature) => existsSync(join(FEATURES, feature, 'words')))
+    .map((feature): [string, Record<'en' | 'ko', object>] => {
+      const words = (language: string): object =>
+        jest.requireActual<object>(join(FEATURES, feature, 'words', language));
+      return [feature, { ...words('en'), ...words('ko') } as Record<'en' | 'ko', object>];
+    }),
+];
+
+describe.each(catalogues)('the catalogue of %s', (_name, languages) => {
+  it.each(['en', 'ko'] as const)('says everything in %s, and uses every value that it is given', (language) => {
+    const catalogue = languages[language];
+    expect(leaves(catalogue).length).toBeGreaterThan(0);
+    expect(leaves(catalogue).map(([key]) => key)).toEqual(leaves(languages.en).map(([key]) => key));
     for (const [key, words] of leaves(catalogue)) {
       expect([key, say(words).trim()]).not.toEqual([key, '']);
       if (typeof words === 'function') {
-        for (let index = 0; index < words.length; index++) expect(say(words)).toContain(`<${index}>`);
+        for (let index = 0; index < words.length; index++)
+          expect([key, say(words)]).toEqual([key, expect.stringContaining(`<${index}>`)]);
       }
     }
-    expect(Object.keys(catalogue.states)).toEqual([...COMMAND_STATES]);
   });
 
-  it('ko is Korean', () => {
-    const foreign = leaves(ko).filter(([, words]) => !/\p{Script=Hangul}/u.test(say(words)));
-    expect(foreign.map(([key]) => key)).toEqual(['common.none', 'command.id']);
+  it('is Korean in ko, but for signs and abbreviations', () => {
+    const foreign = leaves(languages.ko).filter(
+      ([, words]) => !/\p{Script=Hangul}/u.test(say(words)) && /[a-z]/.test(say(words)),
+    );
+    expect(foreign.map(([key]) => key)).toEqual([]);
+  });
+});
+
+describe('the catalogues', () => {
+  it('name every state of a command', () => {
+    expect(Object.keys(en.states)).toEqual([...COMMAND_STATES]);
+    expect(Object.keys(ko.states)).toEqual([...COMMAND_STATES]);
+  });
+
+  it('are found where the families of pages keep them', () => {
+    expect(catalogues.map(([name]) => name)).toEqual(expect.arrayContaining(['core', 'commands', 'login']));
   });
 });
 

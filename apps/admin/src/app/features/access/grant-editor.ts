@@ -20,7 +20,7 @@ import { ANY_ACTION, type JsonSchema } from '@gwanje/contracts';
 import type { Problem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
 import { FieldFault } from '../../shared/field-fault';
-import { showFaults } from '../../shared/field-faults';
+import { showFaults } from '../../shared/server-faults';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { refusalWords } from '../../shared/server-words';
 import type { GrantView, Role } from './access-api';

@@ -1,3 +1,4 @@
+import { Dialog } from '@angular/cdk/dialog';
 import { ChangeDetectionStrategy, Component, computed, effect, inject, input, signal, untracked } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
@@ -8,8 +9,8 @@ import { Router, RouterLink } from '@angular/router';
 import { ACTIONS } from '@gwanje/contracts';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
-import { AskFirst } from '../../shared/ask-first';
 import { Attempt } from '../../shared/attempt';
+import { confirmed } from '../../shared/confirm-dialog';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
@@ -46,7 +47,7 @@ export class GrantsPage {
 
   private readonly api = inject(AccessApi);
   private readonly router = inject(Router);
-  private readonly askFirst = inject(AskFirst);
+  private readonly dialog = inject(Dialog);
   private readonly user = inject(Session).user;
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
@@ -138,7 +139,7 @@ export class GrantsPage {
   protected async remove(grant: GrantView): Promise<void> {
     const { removeTitle, removeText, remove } = this.words().grants;
     const title = `${removeTitle} ${whomWords(grant)}`;
-    if (!(await this.askFirst.ask({ title, text: removeText, yes: remove }))) return;
+    if (!(await confirmed(this.dialog, { title, lead: removeText, button: remove }))) return;
     this.editing.set(null);
     await this.replace(this.own().filter((other) => other !== grant));
   }

@@ -79,9 +79,10 @@ describe('the matrix of roles', () => {
       errors: [{ path: 'name', message: 'name must be letters' }],
     });
     await test.until(() => test.element.querySelector('mat-error')?.textContent?.includes('must be letters') ?? false);
-    test.ask.mockResolvedValueOnce(false);
+    test.says = false;
     await test.click('Delete the role branch');
     test.verify();
+    test.says = true;
     await test.click('Delete the role branch');
     await test.answer('/api/roles/branch', null, 'DELETE');
     await test.answer('/api/roles', { items: [role('viewer', { builtIn: true })] });

@@ -1,3 +1,4 @@
+import { Dialog } from '@angular/cdk/dialog';
 import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
 import { FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
@@ -9,8 +10,8 @@ import { MatSelectModule } from '@angular/material/select';
 import { type Permission, type Scope, SCOPES } from '@gwanje/contracts';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
-import { AskFirst } from '../../shared/ask-first';
 import { Attempt } from '../../shared/attempt';
+import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { PERMISSION_WORDS, permissionGroups } from '../../shared/permission-words';
@@ -42,7 +43,7 @@ import { ko } from './words/ko';
 })
 export class RolesPage {
   private readonly api = inject(AccessApi);
-  private readonly askFirst = inject(AskFirst);
+  private readonly dialog = inject(Dialog);
   private readonly user = inject(Session).user;
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
@@ -144,7 +145,7 @@ export class RolesPage {
 
   protected async remove(role: Role): Promise<void> {
     const { removeOf, removeText, remove } = this.words().roles;
-    if (!(await this.askFirst.ask({ title: removeOf(role.name), text: removeText, yes: remove }))) return;
+    if (!(await confirmed(this.dialog, { title: removeOf(role.name), lead: removeText, button: remove }))) return;
     await this.saving.run(async () => {
       await this.api.deleteRole(role.id);
       await this.read();

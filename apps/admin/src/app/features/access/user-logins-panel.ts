@@ -1,3 +1,4 @@
+import { Dialog } from '@angular/cdk/dialog';
 import {
   ChangeDetectionStrategy,
   Component,
@@ -15,8 +16,8 @@ import type { Permission } from '@gwanje/contracts';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
-import { AskFirst } from '../../shared/ask-first';
 import { Attempt } from '../../shared/attempt';
+import { confirmed } from '../../shared/confirm-dialog';
 import { deviceWords } from '../../shared/device-words';
 import { Panel } from '../../shared/panel';
 import { PERMISSION_WORDS } from '../../shared/permission-words';
@@ -41,7 +42,7 @@ export class UserLoginsPanel {
   readonly changed = output();
 
   private readonly api = inject(AccessApi);
-  private readonly askFirst = inject(AskFirst);
+  private readonly dialog = inject(Dialog);
   private readonly me = inject(Session).user;
   private readonly i18n = inject(I18n);
   protected readonly formats = inject(Formats);
@@ -72,20 +73,21 @@ export class UserLoginsPanel {
 
   protected async resetFactor(): Promise<void> {
     const { resetFactor, resetFactorText } = this.words().user;
-    if (!(await this.askFirst.ask({ title: resetFactor, text: resetFactorText, yes: resetFactor }))) return;
+    if (!(await confirmed(this.dialog, { title: resetFactor, lead: resetFactorText, button: resetFactor }))) return;
     await this.act('factorReset', () => this.api.resetSecondFactor(this.id()));
     this.changed.emit();
   }
 
   protected async resetPassword(): Promise<void> {
     const { resetPassword, resetPasswordText } = this.words().user;
-    if (!(await this.askFirst.ask({ title: resetPassword, text: resetPasswordText, yes: resetPassword }))) return;
+    if (!(await confirmed(this.dialog, { title: resetPassword, lead: resetPasswordText, button: resetPassword })))
+      return;
     await this.act(null, async () => this.password.set(await this.api.resetPassword(this.id())));
   }
 
   protected async revoke({ id, name }: UserToken): Promise<void> {
     const { revokeOf, revokeText, revoke } = this.words().user;
-    if (!(await this.askFirst.ask({ title: revokeOf(name), text: revokeText, yes: revoke }))) return;
+    if (!(await confirmed(this.dialog, { title: revokeOf(name), lead: revokeText, button: revoke }))) return;
     await this.act('revoked', () => this.api.revokeToken(this.id(), id));
   }
 

@@ -1,3 +1,4 @@
+import { Dialog } from '@angular/cdk/dialog';
 import { ChangeDetectionStrategy, Component, computed, effect, inject, input, signal, untracked } from '@angular/core';
 import { ReactiveFormsModule } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
@@ -5,8 +6,8 @@ import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { Router, RouterLink } from '@angular/router';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
-import { AskFirst } from '../../shared/ask-first';
 import { Attempt } from '../../shared/attempt';
+import { confirmed } from '../../shared/confirm-dialog';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { Panel } from '../../shared/panel';
@@ -46,7 +47,7 @@ export class UserPage {
 
   private readonly api = inject(AccessApi);
   private readonly router = inject(Router);
-  private readonly askFirst = inject(AskFirst);
+  private readonly dialog = inject(Dialog);
   private readonly session = inject(Session);
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
@@ -104,7 +105,7 @@ export class UserPage {
     const { disable, disableText } = this.words().user;
     if (
       disabled &&
-      !(await this.askFirst.ask({ title: `${disable}: ${user.name}`, text: disableText, yes: disable }))
+      !(await confirmed(this.dialog, { title: `${disable}: ${user.name}`, lead: disableText, button: disable }))
     ) {
       return;
     }
@@ -113,7 +114,15 @@ export class UserPage {
 
   protected async remove(user: UserView): Promise<void> {
     const { removeTitle, removeText, remove } = this.words().user;
-    if (!(await this.askFirst.ask({ title: removeTitle(user.name), text: removeText, yes: remove }))) return;
+    if (
+      !(await confirmed(this.dialog, {
+        title: removeTitle(user.name),
+        lead: removeText,
+        button: remove,
+        typed: user.email,
+      }))
+    )
+      return;
     await this.ending.run(async () => {
       await this.api.deleteUser(user.id);
       await this.router.navigate(['/access/users'], { replaceUrl: true });

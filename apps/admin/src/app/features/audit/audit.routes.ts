@@ -1,4 +1,7 @@
+import { inject } from '@angular/core';
 import type { Routes } from '@angular/router';
+import { may } from '../../core/session/may';
+import { Session } from '../../core/session/session';
 
 export const routes: Routes = [
   {
@@ -9,8 +12,10 @@ export const routes: Routes = [
         path: '',
         pathMatch: 'full',
         title: 'audit',
+        canMatch: [() => may(inject(Session).user(), 'audit.read')],
         loadComponent: () => import('./audit.page').then((m) => m.AuditPage),
       },
+      { path: '', pathMatch: 'full', redirectTo: 'exports' },
       {
         path: 'exports',
         title: 'auditExports',

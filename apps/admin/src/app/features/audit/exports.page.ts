@@ -7,7 +7,7 @@ import { EventStream } from '../../core/events/event-stream';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Attempt } from '../../shared/attempt';
-import { CopyText } from '../../shared/copy-text';
+import { CopyButton } from '../../shared/copy-button';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { saveAs } from '../../shared/save-as';
@@ -21,7 +21,7 @@ const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 /** One's own exports: ordered, watched as they are written, downloaded. */
 @Component({
   selector: 'gw-exports-page',
-  imports: [CopyText, MatButtonModule, MatProgressBarModule, Panel, ProblemNotice],
+  imports: [CopyButton, MatButtonModule, MatProgressBarModule, Panel, ProblemNotice],
   templateUrl: './exports.page.html',
   styleUrl: './exports.page.scss',
   changeDetection: ChangeDetectionStrategy.OnPush,

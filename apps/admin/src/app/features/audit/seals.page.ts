@@ -4,7 +4,7 @@ import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Attempt } from '../../shared/attempt';
-import { CopyText } from '../../shared/copy-text';
+import { CopyButton } from '../../shared/copy-button';
 import { Icon } from '../../shared/icon';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
@@ -19,7 +19,7 @@ const LATE_MS = 30_000;
 /** The chain of seals: how far it reaches, what waits, and the key by which anybody can check it. */
 @Component({
   selector: 'gw-seals-page',
-  imports: [CopyText, Icon, MatButtonModule, MatProgressBarModule, Panel, ProblemNotice],
+  imports: [CopyButton, Icon, MatButtonModule, MatProgressBarModule, Panel, ProblemNotice],
   templateUrl: './seals.page.html',
   styleUrl: './seals.page.scss',
   changeDetection: ChangeDetectionStrategy.OnPush,

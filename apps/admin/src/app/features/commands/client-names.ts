@@ -49,7 +49,7 @@ export class ClientNames {
     );
   }
 
-  private note(clients: readonly Client[]): void {
+  private note(clients: readonly Pick<Client, 'id' | 'name'>[]): void {
     this.known.update((known) => new Map([...known, ...clients.map(({ id, name }) => [id, name] as const)]));
   }
 }

@@ -73,8 +73,8 @@ export class LoginPage {
   private readonly failure = signal<Problem | null>(null);
   protected readonly problem = computed(() => this.failure() ?? this.session.trouble());
   /** A wrong password is a 401 like an ended session, and needs other words. */
-  protected readonly problemWords = computed(() =>
-    this.problem()?.code === 'unauthorized' ? this.text().problems.badCredentials : null,
+  protected readonly ownWords = computed(() =>
+    this.problem()?.code === 'unauthorized' ? this.words().badCredentials : null,
   );
   /** The name of the single sign-on, if there is one. */
   protected readonly signOn = signal<string | null>(null);

@@ -8,8 +8,9 @@ import { EmptyState } from '../../shared/empty-state';
   selector: 'gw-not-found-page',
   imports: [EmptyState, MatButtonModule, RouterLink],
   template: `
+    <h1 class="gw-unseen">{{ text().titles.notFound }}</h1>
     <gw-empty-state icon="error" [title]="text().notFound.title" [hint]="text().notFound.hint">
-      <a matButton="filled" routerLink="/commands">{{ text().notFound.home }}</a>
+      <a matButton="filled" routerLink="/">{{ text().notFound.home }}</a>
     </gw-empty-state>
   `,
   changeDetection: ChangeDetectionStrategy.OnPush,

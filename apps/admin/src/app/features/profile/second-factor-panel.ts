@@ -8,7 +8,7 @@ import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { Attempt } from '../../shared/attempt';
-import { CopyText } from '../../shared/copy-text';
+import { CopyButton } from '../../shared/copy-button';
 import { FieldFault } from '../../shared/field-fault';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
@@ -22,7 +22,7 @@ import { ko } from './words/ko';
 @Component({
   selector: 'gw-second-factor-panel',
   imports: [
-    CopyText,
+    CopyButton,
     FieldFault,
     MatButtonModule,
     MatFormFieldModule,

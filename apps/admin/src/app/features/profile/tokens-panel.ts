@@ -1,3 +1,4 @@
+import { Dialog } from '@angular/cdk/dialog';
 import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
 import { FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
@@ -10,8 +11,8 @@ import { type Permission, PERMISSIONS } from '@gwanje/contracts';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
-import { AskFirst } from '../../shared/ask-first';
 import { Attempt } from '../../shared/attempt';
+import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Panel } from '../../shared/panel';
 import { PERMISSION_WORDS } from '../../shared/permission-words';
@@ -47,7 +48,7 @@ const LIFETIMES = [30, 90, 365] as const;
 })
 export class TokensPanel {
   private readonly api = inject(ProfileApi);
-  private readonly askFirst = inject(AskFirst);
+  private readonly dialog = inject(Dialog);
   protected readonly user = inject(Session).user;
   private readonly i18n = inject(I18n);
   protected readonly formats = inject(Formats);
@@ -114,7 +115,7 @@ export class TokensPanel {
   protected async revoke({ id, name }: PersonalToken): Promise<void> {
     const { revokeTitle, revokeText, revoke } = this.words().tokens;
     this.revoked.set(false);
-    if (!(await this.askFirst.ask({ title: revokeTitle(name), text: revokeText, yes: revoke }))) return;
+    if (!(await confirmed(this.dialog, { title: revokeTitle(name), lead: revokeText, button: revoke }))) return;
     const done = await this.attempt.run(async () => {
       await this.api.revokeToken(id);
       await this.read();

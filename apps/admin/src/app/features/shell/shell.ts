@@ -1,5 +1,4 @@
 import { ChangeDetectionStrategy, Component, computed, effect, inject } from '@angular/core';
-import type { Permission } from '@gwanje/contracts';
 import { MatButtonModule } from '@angular/material/button';
 import { MatMenuModule } from '@angular/material/menu';
 import { Router, RouterLink, RouterLinkActive, RouterOutlet } from '@angular/router';
@@ -8,23 +7,16 @@ import { RightsWatch } from '../../core/session/rights-watch';
 import { I18n, LANGUAGES, type Language } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { Theme, THEMES } from '../../core/theme/theme';
-import { Icon, type IconName } from '../../shared/icon';
+import { pagesOf } from '../../pages';
+import { Icon } from '../../shared/icon';
 import { LiveBadge } from '../../shared/live-badge';
-
-/** The pages in the navigation; each shows only to those who may read it. */
-const PAGES = [
-  { path: '/commands', title: 'commands', icon: 'commands', permission: 'commands.read' },
-] as const satisfies readonly {
-  path: string;
-  title: string;
-  icon: IconName;
-  permission: Permission;
-}[];
+import { Shortcuts } from './shortcuts';
 
 /** The frame around every page of somebody who is logged in. */
 @Component({
   selector: 'gw-shell',
   imports: [Icon, LiveBadge, MatButtonModule, MatMenuModule, RouterLink, RouterLinkActive, RouterOutlet],
+  providers: [Shortcuts],
   templateUrl: './shell.html',
   styleUrl: './shell.scss',
   changeDetection: ChangeDetectionStrategy.OnPush,
@@ -32,6 +24,7 @@ const PAGES = [
 export class Shell {
   private readonly session = inject(Session);
   private readonly router = inject(Router);
+  protected readonly shortcuts = inject(Shortcuts);
   protected readonly connection = inject(EventStream).connection;
   protected readonly i18n = inject(I18n);
   protected readonly theme = inject(Theme);
@@ -39,9 +32,9 @@ export class Shell {
   protected readonly languages = Object.entries(LANGUAGES).map(([key, { name }]) => ({ key: key as Language, name }));
   protected readonly text = this.i18n.text;
   protected readonly user = this.session.user;
-  protected readonly pages = computed(() =>
-    PAGES.filter(({ permission }) => this.user()?.permissions.includes(permission)),
-  );
+  private readonly pages = computed(() => pagesOf(this.user()));
+  protected readonly navigation = computed(() => this.pages().filter(({ isPersonal }) => !isPersonal));
+  protected readonly personal = computed(() => this.pages().filter(({ isPersonal }) => isPersonal));
   private hasArrived = false;
 
   constructor() {

@@ -155,7 +155,7 @@ export const ko: Words = {
     action: '동작',
     parameter: '매개변수',
     kind: '규칙',
-    kinds: { atMost: '이하', atLeast: '이상', oneOf: '다음 중 하나', matches: '패턴과 일치', schema: 'JSON Schema' },
+    kinds: { atMost: '이하', atLeast: '이상', oneOf: '다음 중 하나', matches: '패턴과 일치', schema: 'JSON 스키마' },
     value: '값',
     values: '값(한 줄에 하나)',
     removeLimit: '이 제한 삭제',

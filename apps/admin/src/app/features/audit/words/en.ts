@@ -143,7 +143,6 @@ export const en = {
     complete: 'the whole log',
     progress: (percent: string): string => `${percent} %`,
     rows: (count: string): string => `${count} entries`,
-    bytes: (size: string): string => size,
     checksum: 'SHA-256',
     download: 'Download',
     downloadOf: (when: string): string => `Download the export of ${when}`,

@@ -145,7 +145,6 @@ export const ko: Words = {
     complete: '로그 전체',
     progress: (percent) => `${percent}%`,
     rows: (count) => `기록 ${count}개`,
-    bytes: (size) => size,
     checksum: 'SHA-256',
     download: '내려받기',
     downloadOf: (when) => `${when}에 주문한 내보내기 내려받기`,

@@ -1,7 +1,20 @@
+/** English, and the shape of the catalogue. */
 export const en = {
+  lead: 'Log in to continue',
+  email: 'E-mail',
+  password: 'Password',
+  showPassword: 'Show the password',
+  otp: 'One-time code',
+  otpHint: 'From the app on your phone, or one of your recovery codes',
+  submit: 'Log in',
+  busy: 'Logging in…',
+  emailMissing: 'Type your e-mail address',
+  emailWrong: 'This is not an e-mail address',
+  passwordMissing: 'Type your password',
+  otpMissing: 'Type the code',
+  badCredentials: 'The e-mail or the password is wrong.',
   or: 'or',
   signOn: (name: string): string => `Continue with ${name}`,
-  recoveryHint: 'From the app on your phone, or one of your recovery codes',
   errors: {
     openid_unavailable: 'The sign-on service does not answer. Try again in a moment, or log in with a password.',
     openid_denied: 'The sign-on service refused, or the sign-on was cancelled there.',

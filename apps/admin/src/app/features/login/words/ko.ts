@@ -1,9 +1,22 @@
 import type { Words } from './en';
 
+/** Korean. */
 export const ko: Words = {
+  lead: '계속하려면 로그인하세요',
+  email: '이메일',
+  password: '비밀번호',
+  showPassword: '비밀번호 표시',
+  otp: '일회용 코드',
+  otpHint: '휴대전화의 인증 앱에 표시된 코드 또는 복구 코드',
+  submit: '로그인',
+  busy: '로그인하는 중…',
+  emailMissing: '이메일을 입력하세요',
+  emailWrong: '이메일 주소 형식이 아닙니다',
+  passwordMissing: '비밀번호를 입력하세요',
+  otpMissing: '코드를 입력하세요',
+  badCredentials: '이메일 또는 비밀번호가 올바르지 않습니다.',
   or: '또는',
   signOn: (name) => `${name}(으)로 계속하기`,
-  recoveryHint: '휴대전화의 인증 앱에 표시된 코드 또는 복구 코드',
   errors: {
     openid_unavailable: '통합 로그인 서비스가 응답하지 않습니다. 잠시 후 다시 시도하거나 비밀번호로 로그인하세요.',
     openid_denied: '통합 로그인 서비스가 거부했거나 그곳에서 로그인이 취소되었습니다.',

@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** When an export changed, in PostgreSQL's order of transactions: consoles hear of it like of commands and clients. */
-export class ExportNews1700000000009 implements MigrationInterface {
-  name = 'ExportNews1700000000009';
+export class ExportNews1700000000010 implements MigrationInterface {
+  name = 'ExportNews1700000000010';
 
   async up(db: QueryRunner): Promise<void> {
     await db.query(`

@@ -1,0 +1,98 @@
+import { ChangeDetectionStrategy, Component, inject, input, model } from '@angular/core';
+import {
+  type AbstractControl,
+  FormControl,
+  FormGroup,
+  ReactiveFormsModule,
+  type ValidatorFn,
+  Validators,
+} from '@angular/forms';
+import { MatFormFieldModule } from '@angular/material/form-field';
+import { MatInputModule } from '@angular/material/input';
+import { DEFAULT_CONCURRENCY } from '@gwanje/contracts';
+import type { Problem } from '../../core/http/problem';
+import { I18n } from '../../core/i18n/i18n';
+import { faultAt } from '../../shared/server-faults';
+import { TagField } from '../../shared/tag-field';
+import { LABEL } from './labels';
+import { en } from './words/en';
+import { ko } from './words/ko';
+
+const NAME = /^[\p{L}\p{N}][\p{L}\p{N}._-]{0,99}$/u;
+
+export type ClientForm = FormGroup<{ name: FormControl<string>; concurrency: FormControl<number> }>;
+
+export function clientForm(): ClientForm {
+  return new FormGroup({
+    name: new FormControl('', { nonNullable: true, validators: [Validators.required, trimmed(NAME)] }),
+    concurrency: new FormControl(DEFAULT_CONCURRENCY, {
+      nonNullable: true,
+      validators: [Validators.required, Validators.min(1), Validators.max(1000), Validators.pattern(/^\d+$/)],
+    }),
+  });
+}
+
+/** The fields of a client, for a new one and for one that is changed; what the server says of a field stands there. */
+@Component({
+  selector: 'gw-client-fields',
+  imports: [MatFormFieldModule, MatInputModule, ReactiveFormsModule, TagField],
+  template: `
+    <ng-container [formGroup]="form()">
+      <mat-form-field appearance="outline">
+        <mat-label>{{ words().name }}</mat-label>
+        <input matInput formControlName="name" autocomplete="off" spellcheck="false" />
+        <mat-error>{{ nameFault() }}</mat-error>
+      </mat-form-field>
+      <gw-tag-field
+        [label]="words().groups"
+        [hint]="words().settings.groupsHint"
+        [fault]="faultAt(problem(), 'groups')"
+        [(tags)]="groups"
+      />
+      <gw-tag-field
+        [label]="words().labels"
+        [hint]="words().settings.labelsHint"
+        [pattern]="LABEL"
+        [wrong]="words().settings.labelsWrong"
+        [fault]="faultAt(problem(), 'labels')"
+        [(tags)]="labels"
+      />
+      <mat-form-field appearance="outline">
+        <mat-label>{{ words().concurrency }}</mat-label>
+        <input matInput type="number" formControlName="concurrency" min="1" max="1000" step="1" />
+        <mat-hint>{{ words().settings.concurrencyHint }}</mat-hint>
+        <mat-error>{{ form().controls.concurrency.getError('server') ?? words().settings.concurrencyWrong }}</mat-error>
+      </mat-form-field>
+    </ng-container>
+  `,
+  styles: `
+    :host {
+      display: flex;
+      flex-direction: column;
+      gap: 16px;
+    }
+  `,
+  changeDetection: ChangeDetectionStrategy.OnPush,
+})
+export class ClientFields {
+  readonly form = input.required<ClientForm>();
+  readonly groups = model.required<readonly string[]>();
+  readonly labels = model.required<readonly string[]>();
+  readonly problem = input<Problem | null>(null);
+
+  protected readonly words = inject(I18n).words({ en, ko });
+  protected readonly LABEL = LABEL;
+  protected readonly faultAt = faultAt;
+
+  protected nameFault(): string {
+    const { name } = this.form().controls;
+    const { settings } = this.words();
+    if (name.hasError('required')) return settings.nameMissing;
+    return (name.getError('server') as string | undefined) ?? settings.nameWrong;
+  }
+}
+
+function trimmed(pattern: RegExp): ValidatorFn {
+  return ({ value }: AbstractControl<string>): { pattern: true } | null =>
+    value === '' || pattern.test(value.trim()) ? null : { pattern: true };
+}

@@ -1,0 +1,32 @@
+/** English, and the shape of the catalogue. */
+export const en = {
+  asOf: (time: string): string => `As of ${time}`,
+  range: 'Period',
+  hours: (hours: string): string => `Last ${hours} h`,
+  clients: 'Clients',
+  open: 'Open commands',
+  throughput: 'Throughput',
+  perMinute: (count: string): string => `${count} completed a minute`,
+  waiting: 'Waiting until the start',
+  running: 'Running',
+  p50: 'Half within',
+  p95: '95 % within',
+  noneEnded: 'Nothing ended yet',
+  chart: 'Ended commands',
+  chartSummary: (count: string, from: string, to: string): string => `${count} commands ended from ${from} to ${to}`,
+  chartEmpty: 'No command ended in this period.',
+  from: 'From',
+  failed: 'Failed lately',
+  failedEmpty: 'Nothing failed in this period.',
+  on: (client: string): string => `on ${client}`,
+  queue: 'What waits',
+  queueEmpty: 'Nothing waits.',
+  pending: (count: string): string => `${count} waiting`,
+  since: (duration: string): string => `the oldest for ${duration}`,
+  emptyTitle: 'Nothing to see yet',
+  emptyHint: 'Enrol a machine, then send it a command.',
+  emptyHintReader: 'An administrator can give you rights on clients; they appear here then.',
+  enrol: 'Enrol machines',
+};
+
+export type Words = typeof en;

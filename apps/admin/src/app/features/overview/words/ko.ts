@@ -1,0 +1,32 @@
+import type { Words } from './en';
+
+/** Korean. */
+export const ko: Words = {
+  asOf: (time) => `${time} 기준`,
+  range: '기간',
+  hours: (hours) => `최근 ${hours}시간`,
+  clients: '클라이언트',
+  open: '진행 중인 명령',
+  throughput: '처리량',
+  perMinute: (count) => `분당 ${count}개 완료`,
+  waiting: '시작까지 대기',
+  running: '실행 시간',
+  p50: '절반이 걸린 시간',
+  p95: '95%가 걸린 시간',
+  noneEnded: '아직 끝난 명령이 없습니다',
+  chart: '끝난 명령',
+  chartSummary: (count, from, to) => `${from}부터 ${to}까지 명령 ${count}개가 끝났습니다`,
+  chartEmpty: '이 기간에 끝난 명령이 없습니다.',
+  from: '시작',
+  failed: '최근 실패',
+  failedEmpty: '이 기간에 실패한 명령이 없습니다.',
+  on: (client) => `${client}에서`,
+  queue: '기다리는 명령',
+  queueEmpty: '기다리는 명령이 없습니다.',
+  pending: (count) => `${count}개 대기`,
+  since: (duration) => `가장 오래된 명령은 ${duration}째 대기 중`,
+  emptyTitle: '아직 표시할 것이 없습니다',
+  emptyHint: '장비를 등록한 뒤 명령을 보내세요.',
+  emptyHintReader: '관리자가 클라이언트에 대한 권한을 주면 여기에 표시됩니다.',
+  enrol: '장비 등록',
+};

@@ -1,0 +1,28 @@
+import type { FormGroup } from '@angular/forms';
+import type { Problem } from '../core/http/problem';
+
+/** What the server says of one field of a body, by its path; null when it says nothing of it. */
+export function faultAt(problem: Problem | null, path: string): string | null {
+  const found = problem?.errors.filter(
+    (error) => error.path === path || (/^[.[]/.test(error.path.slice(path.length)) && error.path.startsWith(path)),
+  );
+  return found && found.length > 0 ? found.map(({ message }) => message).join('; ') : null;
+}
+
+/** Puts what the server says at the controls of the same name, as the error `server`, until they are changed. */
+export function putFaults(form: FormGroup, problem: Problem): void {
+  for (const [name, control] of Object.entries(form.controls)) {
+    const server = faultAt(problem, name);
+    if (server === null) continue;
+    control.setErrors({ ...control.errors, server });
+    control.markAsTouched();
+  }
+}
+
+/** The same, and answers what is left to be told above the form; null when every fault found its field. */
+export function showFaults(form: FormGroup, problem: Problem): Problem | null {
+  putFaults(form, problem);
+  const names = Object.keys(form.controls);
+  const rest = problem.errors.filter((error) => !names.some((name) => faultAt({ ...problem, errors: [error] }, name)));
+  return problem.errors.length > 0 && rest.length === 0 ? null : { ...problem, errors: rest };
+}

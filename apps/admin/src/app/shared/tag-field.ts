@@ -1,0 +1,93 @@
+import { COMMA, ENTER } from '@angular/cdk/keycodes';
+import { ChangeDetectionStrategy, Component, inject, input, model, signal } from '@angular/core';
+import { type MatChipInputEvent, MatChipsModule } from '@angular/material/chips';
+import { MatFormFieldModule } from '@angular/material/form-field';
+import { I18n } from '../core/i18n/i18n';
+import { Icon } from './icon';
+
+/** A list of short texts in one field: Enter, a comma or leaving the field adds what was typed. */
+@Component({
+  selector: 'gw-tag-field',
+  imports: [Icon, MatChipsModule, MatFormFieldModule],
+  template: `
+    <mat-form-field appearance="outline" subscriptSizing="dynamic">
+      <mat-label>{{ label() }}</mat-label>
+      <mat-chip-grid #grid [attr.aria-label]="label()">
+        @for (tag of tags(); track tag) {
+          <mat-chip-row (removed)="remove(tag)">
+            {{ tag }}
+            <button matChipRemove type="button" [attr.aria-label]="text().common.removeTag(tag)">
+              <gw-icon name="clear" />
+            </button>
+          </mat-chip-row>
+        }
+        <input
+          autocomplete="off"
+          spellcheck="false"
+          [attr.list]="suggestions().length > 0 ? listId : null"
+          [matChipInputFor]="grid"
+          [matChipInputSeparatorKeyCodes]="separators"
+          [matChipInputAddOnBlur]="true"
+          [attr.aria-invalid]="fault() !== null"
+          (input)="isWrong.set(false)"
+          (matChipInputTokenEnd)="add($event)"
+        />
+      </mat-chip-grid>
+      <datalist [id]="listId">
+        @for (suggestion of suggestions(); track suggestion) {
+          <option [value]="suggestion"></option>
+        }
+      </datalist>
+      @if (hint()) {
+        <mat-hint>{{ hint() }}</mat-hint>
+      }
+    </mat-form-field>
+    @if (isWrong()) {
+      <p role="alert">{{ wrong() }}</p>
+    } @else if (fault()) {
+      <p role="alert">{{ fault() }}</p>
+    }
+  `,
+  styles: `
+    mat-form-field {
+      width: 100%;
+    }
+    p {
+      margin: 4px 16px 0;
+      color: var(--mat-sys-error);
+      font: var(--mat-sys-body-small);
+    }
+  `,
+  changeDetection: ChangeDetectionStrategy.OnPush,
+})
+export class TagField {
+  readonly label = input.required<string>();
+  readonly hint = input<string>('');
+  readonly tags = model.required<readonly string[]>();
+  /** What every tag must look like, and what to say of one that does not. */
+  readonly pattern = input(/./);
+  readonly wrong = input<string>('');
+  /** Offered while typing. */
+  readonly suggestions = input<readonly string[]>([]);
+  /** What the server says of the list. */
+  readonly fault = input<string | null>(null);
+
+  protected readonly listId = `tags-${next++}`;
+  protected readonly text = inject(I18n).text;
+  protected readonly separators = [ENTER, COMMA];
+  protected readonly isWrong = signal(false);
+
+  protected add({ value, chipInput }: MatChipInputEvent): void {
+    const tag = value.trim();
+    this.isWrong.set(tag !== '' && !this.pattern().test(tag));
+    if (this.isWrong()) return;
+    chipInput.clear();
+    if (tag && !this.tags().includes(tag)) this.tags.update((tags) => [...tags, tag]);
+  }
+
+  protected remove(tag: string): void {
+    this.tags.update((tags) => tags.filter((other) => other !== tag));
+  }
+}
+
+let next = 0;
