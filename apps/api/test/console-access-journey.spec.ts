@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { generateSync } from 'otplib';
@@ -95,6 +95,7 @@ if (missing && !required) {
       await page.getByLabel('print', { exact: true }).check();
       await page.getByRole('button', { name: 'Save the grant' }).click();
       await page.getByText('there is no such person').waitFor();
+      expect(window.complaints.splice(0)).toEqual([expect.stringContaining('status of 400')]);
       await page.getByLabel('Person', { exact: true }).fill('lee@example.com');
       await page.getByRole('button', { name: 'Add a limit' }).click();
       await page.getByRole('combobox', { name: 'Parameter' }).click();
@@ -144,6 +145,40 @@ if (missing && !required) {
       await logOut(page);
     });
 
+    it('has no serious fault of accessibility on its pages, in both themes, and none leaves the window', async () => {
+      const { page } = window;
+      const { body: client } = await env.get('/api/audit?action=grants.set&limit=1').expect(200);
+      const [entry] = (client as { items: { id: string }[] }).items;
+      await logIn(page, '/profile');
+      await page.getByRole('heading', { name: 'Profile' }).waitFor();
+      const paths = [
+        '/profile', '/access/users', '/access/users/new', '/access/users/lee@example.com', '/access/roles', '/access/grants', '/access/grants?client=till-1',
+        '/access/explain?user=lee@example.com&client=till-1&action=print', '/audit', `/audit/${entry?.id ?? ''}`, '/audit/exports', '/audit/seals', '/login?error=openid_denied',
+      ];
+      const found: string[] = [];
+      for (const path of paths) {
+        await page.goto(address + path);
+        await page.locator(path.startsWith('/login') ? 'h1' : 'gw-shell h1').first().waitFor();
+        await page.locator('mat-progress-bar').first().waitFor({ state: 'detached' });
+        await page.evaluate(AXE);
+        for (const scheme of ['light', 'dark'] as const) {
+          await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+          const faults = await page.evaluate<{ id: string; impact: string; nodes: string[] }[]>(SERIOUS);
+          found.push(...faults.map(({ id, nodes }) => `${path} (${scheme}): ${id} at ${nodes.join(', ')}`));
+        }
+        for (const width of [360, 850, 1280, 2560]) {
+          await page.setViewportSize({ width, height: 800 });
+          const edge = Math.max(await page.evaluate<number>('document.documentElement.scrollWidth'), await page.evaluate<number>(RIGHT_EDGE));
+          if (edge > width) found.push(`${path}: ${edge} pixels wide in a window of ${width}`);
+        }
+      }
+      await page.setViewportSize({ width: 1280, height: 800 });
+      expect(found).toEqual([]);
+      expect(window.complaints).toEqual([]);
+      await page.goto(`${address}/profile`);
+      await logOut(page);
+    });
+
     it('sets a second factor up in the profile, and asks for it at the next log-in', async () => {
       await env.post('/api/roles', { name: 'guarded', permissions: ['commands.read'], requiresSecondFactor: true }).expect(201);
       await person('choi', ['guarded']);
@@ -166,13 +201,13 @@ if (missing && !required) {
 
       // Codes are taken once; this stands for the half minutes until the next.
       await env.sql('UPDATE second_factors SET last_step = last_step - 10');
-      await page.goto(`${address}/login`);
+      await page.goto(`${address}/login?next=%2Fcommands`);
       await fill(page, 'choi@example.com', PASSWORD);
       await page.getByLabel('One-time code').fill(generateSync({ secret }));
       await page.getByRole('button', { name: 'Log in' }).click();
       await page.getByRole('heading', { name: 'Commands' }).waitFor();
       await logOut(page);
-      await page.goto(`${address}/login`);
+      await page.goto(`${address}/login?next=%2Fcommands`);
       await fill(page, 'choi@example.com', PASSWORD);
       await page.getByLabel('One-time code').fill(codes[0]?.toLowerCase() ?? '');
       await page.getByRole('button', { name: 'Log in' }).click();
@@ -188,3 +223,12 @@ async function verify(file: string, key: string): Promise<string> {
   const args = ['--import', 'tsx', join(ROOT, 'tools/audit/verify.ts'), file, '--public-key', key];
   return (await promisify(execFile)(process.execPath, args, { cwd: ROOT })).stdout;
 }
+
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+/** What axe takes for serious or worse, with the places. */
+const SERIOUS = `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
+  .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+  .map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ target }) => target.join(' ')) })))`;
+/** The rightmost pixel of what is there to see; what scrolls by itself is only as wide as its frame. */
+const RIGHT_EDGE = `Math.ceil(Math.max(...[...document.querySelectorAll('main :is(h1, h2, p, td, button, a, mat-form-field, pre)')]
+  .filter((part) => !part.closest('.scroll')).map((part) => part.getBoundingClientRect().right)))`;

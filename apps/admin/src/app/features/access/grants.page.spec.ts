@@ -54,7 +54,7 @@ describe('the grants of a client', () => {
   });
 
   it('are not overwritten when somebody else changed them meanwhile', async () => {
-    await test.click('Take the grant of kim@example.com away');
+    await test.click('Take away the grant of kim@example.com');
     await test.answer(GRANTS, { items: [BY_GROUP] });
     await test.until(() => test.text.includes('Somebody has changed these grants meanwhile'));
     expect(test.text).not.toContain('kim@example.com');

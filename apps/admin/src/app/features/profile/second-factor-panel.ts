@@ -15,6 +15,7 @@ import { ProblemNotice } from '../../shared/problem-notice';
 import { refusalWords } from '../../shared/server-words';
 import { ShownOnce } from '../../shared/shown-once';
 import { ProfileApi, type Proof } from './profile-api';
+import { QrPicture } from './qr-picture';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
@@ -30,6 +31,7 @@ import { ko } from './words/ko';
     MatRadioModule,
     Panel,
     ProblemNotice,
+    QrPicture,
     ReactiveFormsModule,
     ShownOnce,
   ],

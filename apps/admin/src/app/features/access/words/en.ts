@@ -134,7 +134,7 @@ export const en = {
     edit: 'Edit',
     editOf: (who: string): string => `Edit the grant of ${who}`,
     remove: 'Take away',
-    removeOf: (who: string): string => `Take the grant of ${who} away`,
+    removeOf: (who: string): string => `Take away the grant of ${who}`,
     removeTitle: 'Take this grant away?',
     removeText:
       'It ends at once, also for commands that still wait. Somebody who was named by it stays bound to grants.',

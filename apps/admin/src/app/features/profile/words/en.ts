@@ -32,7 +32,9 @@ export const en = {
     codesLeft: (count: string): string => `Recovery codes left: ${count}`,
     begin: 'Set up a second factor',
     steps:
-      'Add this key to your authenticator app (such as Aegis, Google Authenticator or 1Password), then type the code that it shows.',
+      'Scan this picture with your authenticator app (such as Aegis, Google Authenticator or 1Password), then type the code that it shows.',
+    picture: 'QR code for the authenticator app',
+    orType: 'Or type the key into the app:',
     open: 'Open in the app of this device',
     key: 'Key',
     copyKey: 'Copy the key',

@@ -33,7 +33,10 @@ export const ko: Words = {
     on: '사용 중입니다. 로그인할 때마다 인증 앱의 코드를 입력합니다.',
     codesLeft: (count) => `남은 복구 코드: ${count}개`,
     begin: '2단계 인증 설정',
-    steps: '인증 앱(Aegis, Google Authenticator, 1Password 등)에 이 키를 추가한 뒤 앱에 표시되는 코드를 입력하세요.',
+    steps:
+      '인증 앱(Aegis, Google Authenticator, 1Password 등)으로 이 그림을 스캔한 뒤 앱에 표시되는 코드를 입력하세요.',
+    picture: '인증 앱에서 스캔할 QR 코드',
+    orType: '또는 앱에 키를 직접 입력하세요:',
     open: '이 기기의 앱에서 열기',
     key: '키',
     copyKey: '키 복사',
