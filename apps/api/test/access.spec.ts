@@ -14,7 +14,7 @@ interface Caller {
 }
 const PASSWORD = 'violet kettle drum';
 /** What a confined person may see as their own, and what belongs to one person alone. */
-const CONFINED: readonly Thing[] = ['client', 'command', 'batch', 'key', 'artifact', 'group'];
+const CONFINED: readonly Thing[] = ['client', 'command', 'batch', 'key', 'artifact', 'group', 'entry'];
 const PERSONAL: readonly Thing[] = ['session', 'token', 'export'];
 
 /** Every route × every kind of caller × the caller's own and somebody else's thing, held against one table. */
@@ -93,6 +93,10 @@ describe('who may call what', () => {
         return { id: (await created(asOwner('post', '/api/auth/tokens', { name: 'x' })))['id'] ?? '' };
       case 'enrolment':
         return { id: (await created(env.post('/api/enrolment-tokens')))['id'] ?? '' };
+      case 'entry': {
+        const { body } = await env.get(`/api/audit?target=${client.id}&action=clients.create`).expect(200);
+        return { id: (body as { items: { id: string }[] }).items[0]?.id ?? '' };
+      }
       case 'export':
         return { id: (await created(asOwner('post', '/api/audit/exports', { format: 'csv' })))['id'] ?? randomUUID() };
     }

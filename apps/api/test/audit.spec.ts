@@ -1,5 +1,6 @@
 import type { AuditItem } from '@gwanje/contracts';
 import request from 'supertest';
+import { DataSource } from 'typeorm';
 import { AuditDesk } from './support/audit';
 import { eventually, TestEnvironment } from './support/environment';
 
@@ -123,6 +124,30 @@ describe('the audit log', () => {
     }
     expect(await env.sql('SELECT id FROM commands')).toEqual(before);
     await env.post('/api/commands', { clientId: 'till-1', action: 'noop', payload: {} }).expect(201);
+  });
+
+  it('shows one entry as the list does, and none that does not exist', async () => {
+    const { id } = await env.client('till-of-one-entry');
+    await desk.waitUntilSealed();
+    const [item] = await desk.list(`target=${id}`);
+    expect((await env.get(`/api/audit/${item?.id ?? ''}`).expect(200)).body).toEqual(item);
+    await env.get(`/api/audit/${id}`).expect(404);
+    await env.get('/api/audit/nonsense').expect(404);
+  });
+
+  it('says what waits for its seal, and since when', async () => {
+    await desk.waitUntilSealed();
+    const unsealed = async (): Promise<unknown> => ((await env.get('/api/audit/checkpoints?limit=1').expect(200)).body as { unsealed: unknown }).unsealed;
+    expect(await unsealed()).toEqual({ rows: 0, since: null });
+    // Whoever holds the lock of the sealers seals; nobody else does meanwhile.
+    await env.app.get(DataSource).transaction(async (transaction) => {
+      await transaction.query(`SELECT pg_advisory_xact_lock(hashtext('gwanje.audit.seal'))`);
+      await desk.record();
+      await desk.record();
+      expect(await unsealed()).toEqual({ rows: 2, since: expect.stringMatching(/^\d{4}-/) });
+    });
+    await desk.waitUntilSealed();
+    expect(await unsealed()).toEqual({ rows: 0, since: null });
   });
 
   it('shows the signed checkpoints and the key', async () => {

@@ -122,6 +122,26 @@ describe('the stream of a console', () => {
     expect([before, after].map((reader) => statuses(reader, id))).toEqual([[], []]);
   });
 
+  it('tells of exports to whoever ordered them, and what was missed', async () => {
+    const park = await person('park', ['auditor']);
+    const [mine, others] = [await open(), await open(park.token)];
+    await eventually(() => expect([mine, others].map((reader) => reader.of('point').length > 0)).toEqual([true, true]));
+    const order = async (): Promise<string> => ((await env.post('/api/audit/exports', { format: 'csv' }).expect(202)).body as { id: string }).id;
+    const told = (reader: EventReader, id: string): string[] => reader.of<News>('export').filter((news) => news.id === id).map((news) => news.status);
+    const first = await order();
+    await eventually(() => expect(told(mine, first).at(-1)).toBe('completed'));
+    expect(mine.of<{ id: string; progress: number; sha256: string }>('export').findLast((news) => news.id === first)).toMatchObject({ progress: 100, sha256: expect.any(String) });
+
+    const lastId = mine.lastId;
+    mine.close();
+    const second = await order();
+    const back = await open(env.token, '', lastId);
+    await eventually(() => expect(told(back, second).at(-1)).toBe('completed'));
+    const points = others.of('point').length;
+    await eventually(() => expect(others.of('point').length).toBeGreaterThan(points + 1));
+    expect(others.of('export')).toEqual([]);
+  });
+
   it.each([
     ['a role is taken', (id: string) => request(env.url).put(`/api/users/${id}/roles`).send({ roles: ['viewer'] })],
     ['the password is changed', (id: string) => request(env.url).patch(`/api/users/${id}`).send({ password: `${PASSWORD}!` })],

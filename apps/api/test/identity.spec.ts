@@ -142,6 +142,19 @@ describe('who somebody is', () => {
     await as(token, 'post', '/api/users', { email: 'nobody-yet@example.com', name: 'n', password: PASSWORD }).expect(201);
   });
 
+  it('ends all other sessions at once, and a token ends none', async () => {
+    const { email } = await user('scattered');
+    const [here, there] = [await logIn(email), await logIn(email)];
+    const script = (await as(here.token, 'post', '/api/auth/tokens', { name: 'x' }).expect(201)).body as { token: string };
+    await as(script.token, 'delete', '/api/auth/sessions').expect(403);
+    expect(await me(there.token)).toBe(200);
+    await as(here.token, 'delete', '/api/auth/sessions').expect(204);
+    expect([await me(here.token), await me(there.token), await me(script.token)]).toEqual([200, 401, 200]);
+    await refresh(there.cookie).expect(401);
+    const { body } = await as(here.token, 'get', '/api/auth/sessions').expect(200);
+    expect((body as { items: object[] }).items).toMatchObject([{ current: true }]);
+  });
+
   it('refuses forged, swapped and foreign tokens', async () => {
     const { email } = await user('forged');
     const session = await logIn(email);

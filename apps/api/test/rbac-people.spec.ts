@@ -4,7 +4,7 @@ import { ACCESS_TABLE } from './support/access-table';
 import { TestEnvironment } from './support/environment';
 
 const PASSWORD = 'violet kettle drum';
-type Method = 'put' | 'patch' | 'post' | 'delete';
+type Method = 'get' | 'put' | 'patch' | 'post' | 'delete';
 type Call = [method: Method, path: string, body?: object];
 
 /** Every call that changes an account, by the name of its route. */
@@ -14,6 +14,8 @@ const accountCalls = (id: string): Record<string, Call[]> => ({
   ].map((body): Call => ['patch', `/api/users/${id}`, body]),
   'PUT /api/users/{id}/roles': [['put', `/api/users/${id}/roles`, { roles: [] }], ['put', `/api/users/${id}/roles`, { roles: ['viewer'] }]],
   'DELETE /api/users/{id}/second-factor': [['delete', `/api/users/${id}/second-factor`]],
+  'DELETE /api/users/{id}/sessions': [['delete', `/api/users/${id}/sessions`]],
+  'DELETE /api/users/{id}/tokens/{tokenId}': [['delete', `/api/users/${id}/tokens/${id}`]],
   'POST /api/users/{id}/reset-password': [['post', `/api/users/${id}/reset-password`]],
   'DELETE /api/users/{id}': [['delete', `/api/users/${id}`]],
 });
@@ -116,12 +118,39 @@ describe('whoever changes somebody', () => {
   it('may do all of it to a person who holds no more than they do', async () => {
     for (const [method, path, body] of allCalls('near')) {
       const { status } = await as('branch', method, path, body);
-      // There is no second factor to reset.
-      expect([method, path, body, status]).toEqual([method, path, body, path.endsWith('second-factor') ? 409 : method === 'delete' ? 204 : 200]);
+      // There is no second factor to reset, and no such token.
+      const answer = path.endsWith('second-factor') ? 409 : path.includes('/tokens/') ? 404 : method === 'delete' ? 204 : 200;
+      expect([method, path, body, status]).toEqual([method, path, body, answer]);
     }
     await as('clerk', 'post', '/api/users', { email: 'new@example.com', name: 'new', roles: ['viewer'] }).expect(201);
     await as('clerk', 'put', '/api/users/new@example.com/roles', { roles: [] }).expect(200);
     await as('clerk', 'delete', '/api/users/new@example.com').expect(204);
+  });
+
+  it('sees where somebody is logged in and by which tokens, and ends both, with a record of it', async () => {
+    await user('visited', ['viewer']);
+    const script = (await as('visited', 'post', '/api/auth/tokens', { name: 'nightly', permissions: ['commands.read'] }).expect(201)).body as { id: string; token: string };
+    tokens['nightly'] = script.token;
+    const path = `/api/users/${idOf('visited')}`;
+    expect((await as('clerk', 'get', `${path}/tokens`).expect(200)).body).toMatchObject({ items: [{ id: script.id, name: 'nightly', permissions: ['commands.read'] }] });
+    expect((await as('clerk', 'get', `${path}/sessions`).expect(200)).body).toMatchObject({ items: [{ address: '127.0.0.1', current: false }] });
+    await as('visited', 'get', `${path}/sessions`).expect(403);
+    // A token is somebody's own: by another person's address it does not exist.
+    await as('clerk', 'delete', `/api/users/${idOf('clerk')}/tokens/${script.id}`).expect(404);
+    await as('nightly', 'get', '/api/auth/me').expect(200);
+
+    await as('clerk', 'delete', `${path}/tokens/${script.id}`).expect(204);
+    await as('nightly', 'get', '/api/auth/me').expect(401);
+    await as('clerk', 'delete', `${path}/tokens/${script.id}`).expect(404);
+    await as('visited', 'get', '/api/auth/me').expect(200);
+    await as('clerk', 'delete', `${path}/sessions`).expect(204);
+    await as('visited', 'get', '/api/auth/me').expect(401);
+    expect((await as('clerk', 'get', path).expect(200)).body).toMatchObject({ secondFactor: false });
+    const rows = await env.sql<object>(`SELECT action, actor_id, detail FROM audit_log WHERE target_id = $1 AND action ~ '^users.(end|revoke)' ORDER BY id`, [idOf('visited')]);
+    expect(rows).toMatchObject([
+      { action: 'users.revoke_token', actor_id: idOf('clerk'), detail: { tokenId: script.id } },
+      { action: 'users.end_sessions', actor_id: idOf('clerk') },
+    ]);
   });
 
   it('leaves the last admin where they are', async () => {

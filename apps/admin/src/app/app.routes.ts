@@ -1,6 +1,7 @@
 import { inject } from '@angular/core';
 import type { Route, Routes } from '@angular/router';
 import { may } from './core/session/may';
+import { secondFactorDone } from './core/session/second-factor.guard';
 import { Session } from './core/session/session';
 import { signedIn } from './core/session/signed-in.guard';
 import { PAGES, type PageFamily, pagesOf } from './pages';
@@ -15,6 +16,7 @@ export const routes: Routes = [
   {
     path: '',
     canActivate: [signedIn],
+    canActivateChild: [secondFactorDone],
     loadComponent: () => import('./features/shell/shell').then((m) => m.Shell),
     children: [
       { path: '', pathMatch: 'full', redirectTo: firstPage },

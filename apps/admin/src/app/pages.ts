@@ -45,11 +45,33 @@ export const PAGES: readonly PageFamily[] = [
     load: () => import('./features/commands/commands.routes'),
   },
   {
+    path: 'access',
+    icon: 'access',
+    key: 'a',
+    permissions: ['users.manage', 'roles.manage', 'grants.manage'],
+    load: () => import('./features/access/access.routes'),
+  },
+  {
+    path: 'audit',
+    icon: 'audit',
+    key: 'u',
+    permissions: ['audit.read', 'audit.export'],
+    load: () => import('./features/audit/audit.routes'),
+  },
+  {
     path: 'system',
     icon: 'system',
     key: 's',
     permissions: ['system.read'],
     load: () => import('./features/system/system.routes'),
+  },
+  {
+    path: 'profile',
+    icon: 'person',
+    key: 'p',
+    permissions: [],
+    load: () => import('./features/profile/profile.routes'),
+    isPersonal: true,
   },
 ];
 

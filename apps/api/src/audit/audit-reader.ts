@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import type { Person } from '../core/access/access';
-import { InvalidInput } from '../core/errors/errors';
+import { Hidden, InvalidInput } from '../core/errors/errors';
 import { page, type Page } from '../core/http/page.dto';
 import { type AuditRow, ITEM_COLUMNS, toItem } from './audit-row';
 import type { ListAuditDto } from './audit.dto';
@@ -39,6 +39,13 @@ export class AuditReader {
         ? await this.all(asked, viewer, most)
         : ((await this.amongNewest(asked, viewer, most)) ?? (await this.ofEachClient(period, kind, viewer, most)));
     return page(rows.map((row) => toItem(row, row.position)), limit);
+  }
+
+  /** What the viewer may not see does not exist for them. */
+  async get(id: string, viewer: Viewer): Promise<AuditItem> {
+    const [row] = isUuid(id) ? await this.all([(bind) => `a.id = ${bind(id)}`], viewer, 1) : [];
+    if (!row) throw new Hidden('audit.read', { type: 'audit_entry', id });
+    return toItem(row, row.position);
   }
 
   /** Whether nothing is kept from them, so that their whole log is the whole log. */

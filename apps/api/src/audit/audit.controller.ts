@@ -65,4 +65,11 @@ export class AuditController {
       .header('Content-Disposition', `attachment; filename="gwanje-audit-${order.id}.${order.format}"`)
       .send(bytes);
   }
+
+  /** One entry, as the list shows it. */
+  @ForPeople('audit.read')
+  @Get(':id')
+  get(@Param('id') id: string, @Caller() caller: Person): Promise<AuditItem> {
+    return this.reader.get(id, caller);
+  }
 }

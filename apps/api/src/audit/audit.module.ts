@@ -19,6 +19,6 @@ import { SigningKey } from './signing-key';
     AuditService, { provide: RefusalRecorder, useExisting: AuditService }, AuditReader, CheckpointReader, SigningKey, Sealer,
     ExportsService, ExportWriter, ExportClerk,
   ],
-  exports: [AuditService, ExportClerk],
+  exports: [AuditService, ExportClerk, ExportsService],
 })
 export class AuditModule {}

@@ -13,7 +13,11 @@ export interface CheckpointPage {
   publicKey: string | null;
   /** Every key that ever signed, oldest first; `publicKey` is PEM. */
   keys: AuditKey[];
+  /** What is not sealed yet: how many rows, counted up to 10,000, and since when the oldest of them waits. */
+  unsealed: { rows: number; since: Date | null };
 }
+
+const MOST_COUNTED = 10_000;
 
 /** Shows the chain and its public keys, from which anybody can check any export. */
 @Injectable()
@@ -29,7 +33,10 @@ export class CheckpointReader {
     const nextCursor = found.length > limit ? `${items.at(-1)?.number ?? ''}` : null;
     const [newest] = await readCheckpoints(this.database.manager, 'ORDER BY number DESC LIMIT 1');
     const publicKey = keys.find(({ id }) => id === newest?.statement.keyId)?.publicKey ?? null;
-    return { items, nextCursor, publicKey, keys };
+    const [unsealed] = await this.database.query<CheckpointPage['unsealed'][]>(
+      `SELECT count(*)::integer AS rows, min(at) AS since FROM (SELECT at FROM audit_unsealed ORDER BY id LIMIT ${MOST_COUNTED}) waiting`,
+    );
+    return { items, nextCursor, publicKey, keys, unsealed: unsealed ?? { rows: 0, since: null } };
   }
 }
 

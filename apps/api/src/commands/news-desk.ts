@@ -1,14 +1,15 @@
-import type { CommandState } from '@gwanje/contracts';
+import type { CommandState, Permission } from '@gwanje/contracts';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { ExportsService } from '../audit/exports/exports.service';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Bus } from '../core/events/bus.service';
 import { type EventStream, eventText } from '../core/http/sse';
 import { RbacService } from '../rbac/rbac.service';
 
-export const NEWS_TOPICS = ['commands', 'clients'] as const;
+export const NEWS_TOPICS = ['commands', 'clients', 'exports'] as const;
 export type NewsTopic = (typeof NEWS_TOPICS)[number];
 
 /** `data` of `event: command`: the command as it is now. A reader keeps the one of the highest `revision`. */
@@ -38,15 +39,17 @@ export type NewsStream = Pick<EventStream, 'send' | 'write' | 'onClose'>;
 
 /** Ids that changed, with the revision if it is known, by topic. */
 type Changes = Record<NewsTopic, Map<string, number>>;
-const nothing = (): Changes => ({ commands: new Map(), clients: new Map() });
+const nothing = (): Changes => ({ commands: new Map(), clients: new Map(), exports: new Map() });
+const countOf = (changes: Changes): number => NEWS_TOPICS.reduce((count, topic) => count + changes[topic].size, 0);
 
-const COLUMNS: Record<NewsTopic, string> = {
+const COLUMNS: Record<Exclude<NewsTopic, 'exports'>, string> = {
   commands: `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, c.priority, c.status, c.attempt, c.revision,
     c.error_message AS "errorMessage", c.created_at AS "createdAt", c.started_at AS "startedAt", c.completed_at AS "completedAt"`,
   clients: `c.id, c.name, c.status, c.last_seen_at AS "lastSeenAt", c.groups, c.labels, c.deleted_at AS "deletedAt",
     c.changed_xid::text::float8 AS revision`,
 };
-const EVENT: Record<NewsTopic, string> = { commands: 'command', clients: 'client' };
+const EVENT: Record<NewsTopic, string> = { commands: 'command', clients: 'client', exports: 'export' };
+const PERMISSION: Record<NewsTopic, Permission> = { commands: 'commands.read', clients: 'clients.read', exports: 'audit.export' };
 
 const GATHER_MS = 100;
 const CATCH_UP_MS = 2_000;
@@ -72,12 +75,14 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly rbac: RbacService,
+    private readonly exports: ExportsService,
     private readonly bus: Bus,
   ) {}
 
   onApplicationBootstrap(): void {
     this.bus.on('commands', ({ ids }) => this.note('commands', ids));
     this.bus.on('client', ({ id }) => this.note('clients', [id]));
+    this.bus.on('exports', ({ ids }) => this.note('exports', ids));
     this.timer = setInterval(() => void this.catchUp().catch((error: Error) => this.log.warn(`catch-up: ${error.message}`)), CATCH_UP_MS);
   }
 
@@ -108,11 +113,11 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** At once when it was quiet; what comes meanwhile is gathered. */
   private async tellGathered(): Promise<void> {
-    while (this.changes.commands.size + this.changes.clients.size > 0) {
+    while (countOf(this.changes) > 0) {
       const changes = this.changes;
       this.changes = nothing();
       const watchers = [...this.watchers];
-      if (changes.commands.size + changes.clients.size > MOST_MISSED) resync(watchers);
+      if (countOf(changes) > MOST_MISSED) resync(watchers);
       else await this.tell(watchers, changes, this.told).catch((error: Error) => this.log.warn(`told later: ${error.message}`));
       await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
     }
@@ -138,10 +143,9 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   private untold(missed: Changes): Changes {
     const isNew = (topic: NewsTopic, [id, revision]: [string, number]): boolean =>
       revision > Math.max(this.told[topic].get(id) ?? -1, this.toldBefore[topic].get(id) ?? -1);
-    return {
-      commands: new Map([...missed.commands].filter((change) => isNew('commands', change))),
-      clients: new Map([...missed.clients].filter((change) => isNew('clients', change))),
-    };
+    const untold = nothing();
+    for (const topic of NEWS_TOPICS) untold[topic] = new Map([...missed[topic]].filter((change) => isNew(topic, change)));
+    return untold;
   }
 
   /** `told` keeps what was told to everybody. */
@@ -165,6 +169,7 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private read(topic: NewsTopic, ids: string[], person: Person): Promise<{ id: string; revision: number }[]> {
+    if (topic === 'exports') return this.exports.news(ids, person.id);
     const conditions = new Conditions().and('c.id = ANY(?)', ids);
     if (topic === 'commands') this.rbac.narrowToCommands(conditions, person, 'commands.read', 'c.client_id', 'c.action');
     else this.rbac.narrowToClients(conditions, person, 'clients.read', 'c.id');
@@ -186,9 +191,10 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
     const clients = await this.database.query<{ id: string; revision: number }[]>(
       'SELECT id, changed_xid::text::float8 AS revision FROM clients WHERE changed_xid >= $1::text::xid8 LIMIT $2', [point, MOST_MISSED],
     );
-    if (commands.length + clients.length >= MOST_MISSED) return null;
+    const exports = await this.exports.changedSince(point, MOST_MISSED);
+    if (commands.length + clients.length + exports.length >= MOST_MISSED) return null;
     const changes = (rows: { id: string; revision: number }[]): Map<string, number> => new Map(rows.map(({ id, revision }) => [id, revision]));
-    return { commands: changes(commands), clients: changes(clients) };
+    return { commands: changes(commands), clients: changes(clients), exports: changes(exports) };
   }
 }
 
@@ -196,14 +202,14 @@ function resync(watchers: Watcher[]): void {
   for (const { stream } of watchers) stream.send('resync', {});
 }
 
-/** Groups those who see the same: everything, or what one person's grants show. Whose session or token may not read it is in no group. */
+/** Groups those who see the same: everything, or what one person's grants show; everybody's exports are their own. Whose session or token may not read it is in no group. */
 function alike(watchers: Watcher[], topic: NewsTopic): Watcher[][] {
   const groups = new Map<string, Watcher[]>();
   for (const watcher of watchers) {
     const { id, permissions, everywhere } = watcher.person;
-    const permission = topic === 'commands' ? 'commands.read' : 'clients.read';
+    const permission = PERMISSION[topic];
     if (!permissions.includes(permission)) continue;
-    const key = everywhere.includes(permission) ? 'everywhere' : id;
+    const key = topic !== 'exports' && everywhere.includes(permission) ? 'everywhere' : id;
     groups.set(key, [...(groups.get(key) ?? []), watcher]);
   }
   return [...groups.values()];

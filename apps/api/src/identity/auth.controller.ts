@@ -66,6 +66,15 @@ export class AuthController {
     return whole(await this.sessions.list(person));
   }
 
+  /** All but the one that asks. */
+  @ForPeople()
+  @Delete('sessions')
+  @HttpCode(204)
+  async endOtherSessions(@Caller() person: Person): Promise<void> {
+    requireSession(person);
+    await this.sessions.endOthers(person);
+  }
+
   @ForPeople()
   @Delete('sessions/:id')
   @HttpCode(204)

@@ -45,6 +45,6 @@ import { UserEntity } from './user.entity';
     Cipher, OneTimeCodes, SecondFactorService, OpenIdProvider, OpenIdFlows, ExternalIdentities,
     { provide: PersonalTokens, useExisting: PersonalTokensService },
   ],
-  exports: [AccountsService, SessionsService, PeopleService, PasswordsService, SecondFactorService, StreamWarden, TypeOrmModule],
+  exports: [AccountsService, SessionsService, PeopleService, PasswordsService, PersonalTokensService, SecondFactorService, StreamWarden, TypeOrmModule],
 })
 export class IdentityModule {}

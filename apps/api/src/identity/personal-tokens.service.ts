@@ -2,11 +2,11 @@ import { type Permission } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash, randomBytes } from 'node:crypto';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Person, PersonalTokens } from '../core/access/access';
-import { Forbidden, Hidden, InvalidInput } from '../core/errors/errors';
+import { Forbidden, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import type { CreateTokenDto } from './auth.dto';
 import { PeopleService } from './people.service';
@@ -49,7 +49,7 @@ export class PersonalTokensService implements PersonalTokens {
     return { id, token };
   }
 
-  async list(person: Person): Promise<PersonalTokenView[]> {
+  async list(person: Pick<Person, 'id'>): Promise<PersonalTokenView[]> {
     return this.database.query<PersonalTokenView[]>(
       `SELECT id, name, permissions, expires_at AS "expiresAt", last_used_at AS "lastUsedAt", created_at AS "createdAt"
        FROM personal_access_tokens WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC`,
@@ -59,15 +59,15 @@ export class PersonalTokensService implements PersonalTokens {
 
   async revoke(id: string, by: Person): Promise<void> {
     await this.database.transaction(async (transaction) => {
-      const [gone] = isUuid(id)
-        ? await transaction.query<[unknown[], number]>(
-            'UPDATE personal_access_tokens SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL RETURNING id', [id, by.id],
-          )
-        : [[]];
-      if (gone.length === 0) throw new Hidden('auth.revoke_token', { type: 'personal_access_token', id });
+      if (!(await this.end(id, by.id, transaction))) throw new Hidden('auth.revoke_token', { type: 'personal_access_token', id });
       await this.audit.record({ by, action: 'auth.revoke_token', target: { type: 'personal_access_token', id }, outcome: 'done' }, transaction);
     });
     this.bus.publish('rights', { userIds: [by.id] });
+  }
+
+  /** One of somebody else's, in the transaction of whoever may. */
+  async revokeOf(userId: string, id: string, transaction: EntityManager): Promise<void> {
+    if (!(await this.end(id, userId, transaction))) throw new NotFound('personal access token');
   }
 
   find(token: string): Promise<Omit<Person, 'origin'> | null> {
@@ -76,6 +76,14 @@ export class PersonalTokensService implements PersonalTokens {
 
   findById(id: string): Promise<Omit<Person, 'origin'> | null> {
     return this.owner('id', id);
+  }
+
+  private async end(id: string, userId: string, transaction: EntityManager): Promise<boolean> {
+    if (!isUuid(id)) return false;
+    const [ended] = await transaction.query<[unknown[], number]>(
+      'UPDATE personal_access_tokens SET revoked_at = now() WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL RETURNING id', [id, userId],
+    );
+    return ended.length > 0;
   }
 
   private async owner(column: 'token_hash' | 'id', value: Buffer | string): Promise<Omit<Person, 'origin'> | null> {

@@ -124,9 +124,9 @@ export class SessionsService {
     if (userId) this.bus.publish('rights', { userIds: [userId] });
   }
 
-  async list(person: Person): Promise<SessionView[]> {
+  async list(person: Pick<Person, 'id' | 'sessionId'>): Promise<SessionView[]> {
     return this.database.query<SessionView[]>(
-      `SELECT id, address, user_agent AS "userAgent", created_at AS "createdAt", last_used_at AS "lastUsedAt", id = $2 AS current FROM sessions
+      `SELECT id, address, user_agent AS "userAgent", created_at AS "createdAt", last_used_at AS "lastUsedAt", id IS NOT DISTINCT FROM $2 AS current FROM sessions
        WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now() ORDER BY id DESC`,
       [person.id, person.sessionId ?? null],
     );
@@ -140,6 +140,15 @@ export class SessionsService {
       if (!own) throw new Hidden('auth.end_session', { type: 'session', id: sessionId });
       await this.end(sessionId, transaction);
       await this.audit.record({ by: person, action: 'auth.end_session', target: { type: 'session', id: sessionId }, outcome: 'done' }, transaction);
+    });
+    this.bus.publish('rights', { userIds: [person.id] });
+  }
+
+  /** Every session of the person's but the one that asks. */
+  async endOthers(person: Person): Promise<void> {
+    await this.database.transaction(async (transaction) => {
+      await this.endAll(person.id, transaction, person.sessionId);
+      await this.audit.record({ by: person, action: 'auth.end_other_sessions', target: { type: 'user', id: person.id }, outcome: 'done' }, transaction);
     });
     this.bus.publish('rights', { userIds: [person.id] });
   }

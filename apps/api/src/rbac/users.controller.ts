@@ -1,6 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
-import type { Page } from '../core/http/page.dto';
+import { type Page, whole } from '../core/http/page.dto';
+import type { PersonalTokenView } from '../identity/personal-tokens.service';
+import type { SessionView } from '../identity/sessions.service';
 import { CreateUserDto, ListUsersDto, SetRolesDto, UpdateUserDto } from './users.dto';
 import { UsersService, type UserView } from './users.service';
 
@@ -46,6 +48,29 @@ export class UsersController {
   @HttpCode(204)
   resetSecondFactor(@Param('id') id: string, @Caller() caller: Person): Promise<void> {
     return this.users.resetSecondFactor(id, caller);
+  }
+
+  @Get(':id/sessions')
+  async listSessions(@Param('id') id: string): Promise<Page<SessionView>> {
+    return whole(await this.users.listSessions(id));
+  }
+
+  /** All of them: the person has to log in again everywhere. */
+  @Delete(':id/sessions')
+  @HttpCode(204)
+  endSessions(@Param('id') id: string, @Caller() caller: Person): Promise<void> {
+    return this.users.endSessions(id, caller);
+  }
+
+  @Get(':id/tokens')
+  async listTokens(@Param('id') id: string): Promise<Page<PersonalTokenView>> {
+    return whole(await this.users.listTokens(id));
+  }
+
+  @Delete(':id/tokens/:tokenId')
+  @HttpCode(204)
+  revokeToken(@Param('id') id: string, @Param('tokenId') tokenId: string, @Caller() caller: Person): Promise<void> {
+    return this.users.revokeToken(id, tokenId, caller);
   }
 
   @Post(':id/reset-password')

@@ -10,8 +10,9 @@ import { Bus } from '../core/events/bus.service';
 import { page, type Page } from '../core/http/page.dto';
 import { PasswordsService } from '../identity/passwords.service';
 import { PeopleService } from '../identity/people.service';
+import { PersonalTokensService, type PersonalTokenView } from '../identity/personal-tokens.service';
 import { SecondFactorService } from '../identity/second-factor.service';
-import { SessionsService } from '../identity/sessions.service';
+import { SessionsService, type SessionView } from '../identity/sessions.service';
 import { UserEntity } from '../identity/user.entity';
 import { Holdings } from './holdings';
 import { RolesService } from './roles.service';
@@ -24,6 +25,8 @@ export interface UserView {
   roles: string[];
   scope: Scope;
   disabled: boolean;
+  /** Whether the account has one. */
+  secondFactor: boolean;
   createdAt: Date;
 }
 
@@ -41,6 +44,7 @@ export class UsersService {
     private readonly passwords: PasswordsService,
     private readonly secondFactor: SecondFactorService,
     private readonly sessions: SessionsService,
+    private readonly tokens: PersonalTokensService,
     private readonly audit: AuditService,
     private readonly bus: Bus,
   ) {}
@@ -54,12 +58,12 @@ export class UsersService {
       .take(limit + 1);
     if (q) query.andWhere(`strpos(lower(u.name || ' ' || u.email), lower(:q)) > 0`, { q });
     if (cursor) query.andWhere('u.id < :cursor', { cursor });
-    return page((await query.getMany()).map(viewOf), limit);
+    return page(await this.views(await query.getMany(), this.database.manager), limit);
   }
 
   /** By id or e-mail. */
   async get(idOrEmail: string): Promise<UserView> {
-    return viewOf(await this.find(idOrEmail, this.database.manager));
+    return this.view(idOrEmail, this.database.manager);
   }
 
   /** Answers the made-up password once when none was given. */
@@ -110,6 +114,24 @@ export class UsersService {
     });
   }
 
+  async listSessions(idOrEmail: string): Promise<SessionView[]> {
+    return this.sessions.list(await this.find(idOrEmail, this.database.manager));
+  }
+
+  async endSessions(idOrEmail: string, by: Person): Promise<void> {
+    const { id } = await this.find(idOrEmail, this.database.manager);
+    await this.change(by, 'users.end_sessions', id, (transaction) => this.sessions.endAll(id, transaction));
+  }
+
+  async listTokens(idOrEmail: string): Promise<PersonalTokenView[]> {
+    return this.tokens.list(await this.find(idOrEmail, this.database.manager));
+  }
+
+  async revokeToken(idOrEmail: string, tokenId: string, by: Person): Promise<void> {
+    const { id } = await this.find(idOrEmail, this.database.manager);
+    await this.change(by, 'users.revoke_token', id, (transaction) => this.tokens.revokeOf(id, tokenId, transaction), { tokenId });
+  }
+
   async setRoles(idOrEmail: string, roles: string[], by: Person): Promise<UserView> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     await this.change(by, 'users.set_roles', id, async (transaction) => {
@@ -132,7 +154,9 @@ export class UsersService {
     });
   }
 
-  private async change(by: Person, action: string, id: string, act: (transaction: EntityManager) => Promise<void>): Promise<void> {
+  private async change(
+    by: Person, action: string, id: string, act: (transaction: EntityManager) => Promise<void>, detail?: Record<string, unknown>,
+  ): Promise<void> {
     await this.database.transaction(async (transaction) => {
       await this.holdings.lock(transaction);
       await this.holdings.requireOver(by, id, transaction);
@@ -140,7 +164,8 @@ export class UsersService {
         const before = await this.snapshot(id, transaction);
         await act(transaction);
         const after = await this.snapshot(id, transaction);
-        await this.audit.record({ by, action, target: { type: 'user', id }, outcome: 'done', ...(before && { before }), ...(after && { after }) }, transaction);
+        const difference = { ...(before && { before }), ...(after && { after }), ...(detail && { detail }) };
+        await this.audit.record({ by, action, target: { type: 'user', id }, outcome: 'done', ...difference }, transaction);
       });
     });
     this.bus.publish('rights', { userIds: [id] });
@@ -175,13 +200,27 @@ export class UsersService {
   }
 
   private async snapshot(id: string, transaction: EntityManager): Promise<UserView | null> {
-    return this.find(id, transaction).then(viewOf, (error: unknown) => {
+    return this.view(id, transaction).catch((error: unknown) => {
       if (error instanceof NotFound) return null;
       throw error;
     });
   }
+
+  private async view(idOrEmail: string, transaction: EntityManager): Promise<UserView> {
+    const [view] = await this.views([await this.find(idOrEmail, transaction)], transaction);
+    if (!view) throw new NotFound('user');
+    return view;
+  }
+
+  private async views(users: UserEntity[], transaction: EntityManager): Promise<UserView[]> {
+    const rows = await transaction.query<{ id: string }[]>(
+      'SELECT user_id AS id FROM second_factors WHERE user_id = ANY($1) AND confirmed_at IS NOT NULL', [users.map(({ id }) => id)],
+    );
+    const withFactor = new Set(rows.map(({ id }) => id));
+    return users.map((user) => viewOf(user, withFactor.has(user.id)));
+  }
 }
 
-function viewOf({ id, email, name, roles, scope, disabledAt, createdAt }: UserEntity): UserView {
-  return { id, email, name, roles: roles.map((role) => role.name).sort(), scope, disabled: disabledAt !== null, createdAt };
+function viewOf({ id, email, name, roles, scope, disabledAt, createdAt }: UserEntity, secondFactor: boolean): UserView {
+  return { id, email, name, roles: roles.map((role) => role.name).sort(), scope, disabled: disabledAt !== null, secondFactor, createdAt };
 }

@@ -1,7 +1,7 @@
 import type { Permission } from '@gwanje/contracts';
 
 /** What an address names: it is made anew for each call, as the caller's own or as somebody else's. */
-export type Thing = 'client' | 'command' | 'batch' | 'key' | 'artifact' | 'group' | 'user' | 'role' | 'session' | 'token' | 'enrolment' | 'export';
+export type Thing = 'client' | 'command' | 'batch' | 'key' | 'artifact' | 'group' | 'user' | 'role' | 'session' | 'token' | 'enrolment' | 'export' | 'entry';
 
 export interface AccessRule {
   /** Who may call it: everybody, agents, anybody logged in, or whoever holds the permission. */
@@ -37,6 +37,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/auth/me': { who: 'anybody logged in' },
   'POST /api/auth/password': { who: 'anybody logged in', body: () => ({ currentPassword: 'wrong', newPassword: 'quiet copper meadow' }), answer: [400, 429] },
   'GET /api/auth/sessions': { who: 'anybody logged in' },
+  'DELETE /api/auth/sessions': { who: 'anybody logged in' },
   'DELETE /api/auth/sessions/{id}': { who: 'anybody logged in', thing: 'session' },
   'POST /api/auth/tokens': { who: 'anybody logged in', body: () => ({ name: 'script' }) },
   'GET /api/auth/tokens': { who: 'anybody logged in' },
@@ -64,6 +65,11 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'DELETE /api/users/{id}': { who: 'users.manage', thing: 'user' },
   'PUT /api/users/{id}/roles': { who: 'users.manage', thing: 'user', body: () => ({ roles: [] }) },
   'DELETE /api/users/{id}/second-factor': { who: 'users.manage', thing: 'user', answer: [409] },
+  'GET /api/users/{id}/sessions': { who: 'users.manage', thing: 'user' },
+  'DELETE /api/users/{id}/sessions': { who: 'users.manage', thing: 'user' },
+  'GET /api/users/{id}/tokens': { who: 'users.manage', thing: 'user' },
+  // The person that is made for the call has none.
+  'DELETE /api/users/{id}/tokens/{tokenId}': { who: 'users.manage', thing: 'user', answer: [404] },
   'POST /api/users/{id}/reset-password': { who: 'users.manage', thing: 'user' },
 
   'GET /api/clients/{id}/permissions': { who: 'grants.manage', thing: 'client' },
@@ -111,6 +117,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'POST /api/commands/{id}/artifacts': { who: 'agents', thing: 'command' },
 
   'GET /api/audit': { who: 'audit.read' },
+  'GET /api/audit/{id}': { who: 'audit.read', thing: 'entry' },
   'GET /api/audit/checkpoints': { who: 'audit.read' },
   'POST /api/audit/exports': { who: 'audit.export', body: () => ({ format: 'ndjson' }) },
   'GET /api/audit/exports': { who: 'audit.export' },

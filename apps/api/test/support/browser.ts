@@ -33,6 +33,13 @@ export class BrowserPage {
     return new BrowserPage(browser, page, complaints);
   }
 
+  /** A page of somebody else's: with cookies and storage of its own, in the same browser. */
+  async another(): Promise<Page> {
+    const context = await this.browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 800 } });
+    context.setDefaultTimeout(10_000);
+    return context.newPage();
+  }
+
   close(): Promise<void> {
     return this.browser.close();
   }

@@ -18,3 +18,11 @@ export function putFaults(form: FormGroup, problem: Problem): void {
     control.markAsTouched();
   }
 }
+
+/** The same, and answers what is left to be told above the form; null when every fault found its field. */
+export function showFaults(form: FormGroup, problem: Problem): Problem | null {
+  putFaults(form, problem);
+  const names = Object.keys(form.controls);
+  const rest = problem.errors.filter((error) => !names.some((name) => faultAt({ ...problem, errors: [error] }, name)));
+  return problem.errors.length > 0 && rest.length === 0 ? null : { ...problem, errors: rest };
+}

@@ -7,6 +7,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { Config } from '../../core/config/config';
+import { Bus } from '../../core/events/bus.service';
 import { type ExportResult, type ExportState, ExportWriter } from './export-writer';
 
 export const EXPORTS_QUEUE = 'audit-exports';
@@ -49,6 +50,7 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
     @InjectQueue(EXPORTS_QUEUE) private readonly queue: Queue<{ id: string }>,
     private readonly writer: ExportWriter,
     private readonly config: Config,
+    private readonly bus: Bus,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -94,6 +96,7 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
   private async work(id: string): Promise<void> {
     await this.refuseOutdated(id);
     const order = await this.claim(id);
+    this.tell(id);
     if (!order) return;
     const path = exportFile(this.config, order);
     const part = `${path}.${order.attempt}.part`;
@@ -112,7 +115,12 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
       await this.giveBack(order, error as Error);
     } finally {
       clearInterval(beat);
+      this.tell(id);
     }
+  }
+
+  private tell(id: string): void {
+    this.bus.publish('exports', { ids: [id] });
   }
 
   /** Ends an order, at whatever point it is, when the rights of whoever ordered it have changed. */
@@ -141,6 +149,7 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
         [id, attempt, progress, rows],
       )
       .catch(() => [[], 1] as [unknown[], number] /* PostgreSQL is away: the claim is not lost by that */);
+    this.tell(id);
     if (held === 0) lost.abort(new Error('another worker has taken over, or the rights of whoever ordered it have changed'));
   }
 

@@ -7,6 +7,7 @@ import { v7 as uuid, validate as isUuid } from 'uuid';
 import type { Person } from '../../core/access/access';
 import { Config } from '../../core/config/config';
 import { Conflict, Hidden, NotFound } from '../../core/errors/errors';
+import { Bus } from '../../core/events/bus.service';
 import { page, type Page } from '../../core/http/page.dto';
 import { AuditReader } from '../audit-reader';
 import { AuditService } from '../audit.service';
@@ -25,6 +26,7 @@ export class ExportsService {
     private readonly audit: AuditService,
     private readonly reader: AuditReader,
     private readonly config: Config,
+    private readonly bus: Bus,
   ) {}
 
   /** Stores the order; whoever calls this wakes the clerk afterwards. */
@@ -39,6 +41,7 @@ export class ExportsService {
         transaction,
       );
     });
+    this.bus.publish('exports', { ids: [id] });
     return id;
   }
 
@@ -56,6 +59,18 @@ export class ExportsService {
       : [];
     if (!found) throw new Hidden('audit.export', { type: 'audit_export', id });
     return found;
+  }
+
+  /** Those of these exports that are the person's, as they are now; `revision` rises with each change. */
+  news(ids: readonly string[], personId: string): Promise<(AuditExport & { revision: number })[]> {
+    return this.database.query(
+      `SELECT ${VIEW}, changed_xid::text::float8 AS revision FROM audit_exports WHERE id = ANY($1) AND created_by = $2 ORDER BY id`, [ids, personId],
+    );
+  }
+
+  /** Which exports changed from this point in PostgreSQL's order of transactions on. */
+  changedSince(point: string, atMost: number): Promise<{ id: string; revision: number }[]> {
+    return this.database.query('SELECT id, changed_xid::text::float8 AS revision FROM audit_exports WHERE changed_xid >= $1::text::xid8 LIMIT $2', [point, atMost]);
   }
 
   /** Conflict `export_not_ready` until it is completed, and `export_rights_changed` when the caller's rights are not those that it was made with. */

@@ -20,6 +20,8 @@ export interface BusEvents {
   revoked: { clientId: string };
   /** The status or the description of this client changed. */
   client: { id: string };
+  /** These audit exports were ordered, went on or ended. */
+  exports: { ids: string[] };
   /** What these people may do changed, or a session of theirs ended. */
   rights: { userIds: string[] };
 }

@@ -1,4 +1,4 @@
-import type { CommandState, Permission } from '@gwanje/contracts';
+import type { AuditExport, CommandState, Permission } from '@gwanje/contracts';
 
 /** What the console reads from the API. Times are UTC ISO 8601, durations milliseconds. */
 export interface Page<T> {
@@ -14,11 +14,17 @@ export interface User {
   permissions: Permission[];
 }
 
+/** The person who is logged in. */
+export interface Me extends User {
+  /** Until it is `satisfied`, they have no permissions: they set one up (not `enabled`), or prove the one that they have. */
+  secondFactor: { enabled: boolean; required: boolean; satisfied: boolean };
+}
+
 /** Answer of log-in and refresh; `expiresIn` in seconds. */
 export interface Tokens {
   accessToken: string;
   expiresIn: number;
-  user: User;
+  user: Me;
 }
 
 export interface Command {
@@ -74,4 +80,6 @@ export interface Client {
 export interface News {
   command: Pick<Command, 'id' | 'clientId' | 'batchId' | 'action' | 'status' | 'attempt' | 'createdAt'>;
   client: Pick<Client, 'id' | 'name' | 'status' | 'lastSeenAt' | 'groups' | 'labels'> & { deletedAt: string | null };
+  /** One of the caller's own. */
+  export: AuditExport;
 }

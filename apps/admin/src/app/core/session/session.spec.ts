@@ -10,7 +10,14 @@ import { Session } from './session';
 const tokens = (accessToken: string): Tokens => ({
   accessToken,
   expiresIn: 600,
-  user: { id: 'u1', email: 'a@b.c', name: 'A', roles: [], permissions: [] },
+  user: {
+    id: 'u1',
+    email: 'a@b.c',
+    name: 'A',
+    roles: [],
+    permissions: [],
+    secondFactor: { enabled: false, required: false, satisfied: true },
+  },
 });
 const refused = { status: 401, statusText: 'Unauthorized' };
 const settle = (): Promise<void> => jest.advanceTimersByTimeAsync(0).then(() => undefined);
@@ -89,6 +96,26 @@ describe('the session', () => {
     server.expectOne('/api/auth/refresh').flush(tokens('t2'));
     await settle();
     expect(session.token).toBe('t2');
+  });
+
+  it('reads again what the person may do, and takes nobody else’s answer or none for it', async () => {
+    await logIn();
+    const before = session.user();
+    let read = session.readAgain();
+    server.expectOne('/api/auth/me').flush(tokens('t1').user);
+    await read;
+    expect(session.user()).toBe(before);
+    read = session.readAgain();
+    server.expectOne('/api/auth/me').flush({ ...tokens('t1').user, permissions: ['commands.create'] });
+    await read;
+    expect(session.user()?.permissions).toEqual(['commands.create']);
+    read = session.readAgain();
+    server.expectOne('/api/auth/me').flush({ ...tokens('t1').user, id: 'u2' });
+    await read;
+    read = session.readAgain();
+    server.expectOne('/api/auth/me').error(new ProgressEvent('error'));
+    await read;
+    expect(session.user()?.permissions).toEqual(['commands.create']);
   });
 
   it('adds the token to calls of the API only', async () => {

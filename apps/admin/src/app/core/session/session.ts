@@ -2,7 +2,7 @@ import { HttpClient, HttpErrorResponse } from '@angular/common/http';
 import { inject, Injectable, signal } from '@angular/core';
 import { firstValueFrom } from 'rxjs';
 import { type Problem, toProblem } from '../http/problem';
-import type { Tokens, User } from '../http/wire';
+import type { Me, Tokens } from '../http/wire';
 import { Preferences } from '../preferences';
 
 /** Remembered so that a visitor who never logged in causes no call; says nothing about who it is. */
@@ -19,7 +19,7 @@ const RENEW_AGAIN_MS = 15_000;
 export class Session {
   private readonly http = inject(HttpClient);
   private readonly preferences = inject(Preferences);
-  private readonly current = signal<User | null>(null);
+  private readonly current = signal<Me | null>(null);
   private readonly fault = signal<Problem | null>(null);
   private accessToken: string | null = null;
   private renewal?: Promise<string>;
@@ -50,6 +50,18 @@ export class Session {
   /** Throws the HttpErrorResponse; the problem's code `otp_required` asks for `otp`. */
   async logIn(credentials: { email: string; password: string; otp?: string }): Promise<void> {
     this.accept(await firstValueFrom(this.http.post<Tokens>('/api/auth/login', credentials)));
+  }
+
+  /** Before the browser leaves for a single sign-on: whoever comes back from it has a session to take up. */
+  expectReturn(): void {
+    this.preferences.write(HINT, '1');
+  }
+
+  /** Who the person is and what they may do as of now; what was known stays when the server does not say. */
+  async readAgain(): Promise<void> {
+    const me = await firstValueFrom(this.http.get<Me>('/api/auth/me')).catch(() => null);
+    if (!me || me.id !== this.current()?.id || JSON.stringify(me) === JSON.stringify(this.current())) return;
+    this.current.set(me);
   }
 
   async logOut(): Promise<void> {

@@ -1,4 +1,5 @@
-import { HttpErrorResponse, HttpHeaders } from '@angular/common/http';
+import { HttpErrorResponse, HttpHeaders, provideHttpClient } from '@angular/common/http';
+import { HttpTestingController, provideHttpClientTesting } from '@angular/common/http/testing';
 import { signal } from '@angular/core';
 import { type ComponentFixture, TestBed } from '@angular/core/testing';
 import { Router } from '@angular/router';
@@ -16,7 +17,7 @@ const refusal = (status: number, code: string): HttpErrorResponse =>
 
 describe('the log-in page', () => {
   const trouble = signal<Problem | null>(null);
-  const session = { logIn: jest.fn(), trouble };
+  const session = { logIn: jest.fn(), trouble, expectReturn: jest.fn() };
   const router = { navigateByUrl: jest.fn() };
   let fixture: ComponentFixture<LoginPage>;
   let page: HTMLElement;
@@ -27,6 +28,8 @@ describe('the log-in page', () => {
     router.navigateByUrl.mockReset().mockResolvedValue(true);
     TestBed.configureTestingModule({
       providers: [
+        provideHttpClient(),
+        provideHttpClientTesting(),
         { provide: Session, useValue: session },
         { provide: Router, useValue: router },
       ],
@@ -106,5 +109,34 @@ describe('the log-in page', () => {
     trouble.set({ status: 0, code: 'unreachable', detail: '', errors: [], requestId: null });
     await fixture.whenStable();
     expect(alert()).toContain('The server cannot be reached');
+  });
+
+  it('offers the single sign-on that the server has, and comes back to where the person wanted to go', async () => {
+    expect(page.querySelector('a')).toBeNull();
+    fixture.componentRef.setInput('next', '/commands?status=failed');
+    TestBed.inject(HttpTestingController)
+      .expectOne('/api/auth/methods')
+      .flush({ password: true, openId: { name: 'Example Works' } });
+    await fixture.whenStable();
+    const link = page.querySelector('a') as HTMLAnchorElement;
+    expect(link.textContent).toContain('Continue with Example Works');
+    expect(link.getAttribute('href')).toBe('/api/auth/openid/start?returnTo=%2Fcommands%3Fstatus%3Dfailed');
+    link.addEventListener('click', (event) => event.preventDefault());
+    link.click();
+    expect(session.expectReturn).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['openid_denied', 'refused'],
+    ['email_taken', 'this e-mail and a password already'],
+    ['something_new', 'did not succeed'],
+    ['constructor', 'did not succeed'],
+  ])('says in words what ?error=%s means, until the next attempt', async (error, words) => {
+    fixture.componentRef.setInput('error', error);
+    await fixture.whenStable();
+    expect(alert()).toContain(words);
+    session.logIn.mockRejectedValue(refusal(401, 'unauthorized'));
+    await fill({ [EMAIL]: 'a@b.c', [PASSWORD]: 'wrong' });
+    expect(alert()).not.toContain(words);
   });
 });

@@ -1,3 +1,4 @@
+import { HttpClient } from '@angular/common/http';
 import {
   afterNextRender,
   ChangeDetectionStrategy,
@@ -15,8 +16,10 @@ import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { MatInputModule } from '@angular/material/input';
 import { Router } from '@angular/router';
+import { firstValueFrom } from 'rxjs';
 import { type Problem, toProblem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
+import { ownPath } from '../../core/own-path';
 import { Session } from '../../core/session/session';
 import { Icon } from '../../shared/icon';
 import { LanguageSwitch } from '../../shared/language-switch';
@@ -24,7 +27,12 @@ import { ProblemNotice } from '../../shared/problem-notice';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
-/** Log-in for people; asks for a one-time code when the server does. */
+/** `GET /api/auth/methods`. */
+interface Methods {
+  openId: { name: string } | null;
+}
+
+/** Log-in for people, with a password or by single sign-on; asks for a one-time code when the server does. */
 @Component({
   selector: 'gw-login-page',
   imports: [
@@ -43,11 +51,14 @@ import { ko } from './words/ko';
 export class LoginPage {
   /** Where to go afterwards, from the address. */
   readonly next = input<string>();
+  /** Why a single sign-on did not succeed, from the address. */
+  readonly error = input<string>();
 
   private readonly session = inject(Session);
   private readonly router = inject(Router);
   private readonly injector = inject(Injector);
   private readonly otpInput = viewChild<ElementRef<HTMLInputElement>>('otpInput');
+  private readonly http = inject(HttpClient);
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
@@ -65,6 +76,30 @@ export class LoginPage {
   protected readonly ownWords = computed(() =>
     this.problem()?.code === 'unauthorized' ? this.words().badCredentials : null,
   );
+  /** The name of the single sign-on, if there is one. */
+  protected readonly signOn = signal<string | null>(null);
+  protected readonly signOnAddress = computed(
+    () => `/api/auth/openid/start?returnTo=${encodeURIComponent(ownPath(this.next()))}`,
+  );
+  protected readonly refusal = computed(() => {
+    const error = this.error();
+    if (error === undefined || this.failure()) return null;
+    const { errors } = this.words();
+    return Object.hasOwn(errors, error) ? (errors[error] ?? null) : (errors['openid_failed'] ?? null);
+  });
+
+  constructor() {
+    // Without an answer there is still the password.
+    void firstValueFrom(this.http.get<Methods>('/api/auth/methods')).then(
+      ({ openId }) => this.signOn.set(openId?.name ?? null),
+      () => undefined,
+    );
+  }
+
+  /** The browser leaves the console, and comes back with a session. */
+  protected leave(): void {
+    this.session.expectReturn();
+  }
 
   protected async logIn(): Promise<void> {
     this.form.markAllAsTouched();
@@ -74,7 +109,7 @@ export class LoginPage {
     try {
       const { email, password, otp } = this.form.getRawValue();
       await this.session.logIn({ email, password, ...(this.otpWanted() && { otp: otp.trim() }) });
-      await this.router.navigateByUrl(this.destination(), { replaceUrl: true });
+      await this.router.navigateByUrl(ownPath(this.next()), { replaceUrl: true });
     } catch (error) {
       const problem = toProblem(error);
       this.failure.set(problem);
@@ -89,11 +124,5 @@ export class LoginPage {
     this.form.controls.otp.setValidators(Validators.required);
     this.form.controls.otp.reset();
     afterNextRender(() => this.otpInput()?.nativeElement.focus(), { injector: this.injector });
-  }
-
-  /** Only a path of the console itself. */
-  private destination(): string {
-    const next = this.next() ?? '/';
-    return /^\/(?![/\\])/.test(next) && !next.startsWith('/login') ? next : '/';
   }
 }

@@ -3,6 +3,7 @@ import { MatButtonModule } from '@angular/material/button';
 import { MatMenuModule } from '@angular/material/menu';
 import { Router, RouterLink, RouterLinkActive, RouterOutlet } from '@angular/router';
 import { EventStream } from '../../core/events/event-stream';
+import { RightsWatch } from '../../core/session/rights-watch';
 import { I18n, LANGUAGES, type Language } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { Theme, THEMES } from '../../core/theme/theme';
@@ -37,9 +38,15 @@ export class Shell {
   private hasArrived = false;
 
   constructor() {
+    inject(RightsWatch);
     effect(() => {
-      if (this.user()) return;
+      const user = this.user();
       const { url } = this.router;
+      // A role began to demand a second factor: nothing else is theirs to do until they have set it up.
+      if (user && !user.secondFactor.satisfied && !url.startsWith('/profile')) {
+        void this.router.navigate(['/profile'], { queryParams: { next: url } });
+      }
+      if (user) return;
       void this.router.navigate(['/login'], { queryParams: url === '/' ? {} : { next: url } });
     });
   }

@@ -7,7 +7,7 @@ export const ko: Words = {
   password: '비밀번호',
   showPassword: '비밀번호 표시',
   otp: '일회용 코드',
-  otpHint: '휴대전화의 인증 앱에 표시된 코드',
+  otpHint: '휴대전화의 인증 앱에 표시된 코드 또는 복구 코드',
   submit: '로그인',
   busy: '로그인하는 중…',
   emailMissing: '이메일을 입력하세요',
@@ -15,4 +15,17 @@ export const ko: Words = {
   passwordMissing: '비밀번호를 입력하세요',
   otpMissing: '코드를 입력하세요',
   badCredentials: '이메일 또는 비밀번호가 올바르지 않습니다.',
+  or: '또는',
+  signOn: (name) => `${name}(으)로 계속하기`,
+  errors: {
+    openid_unavailable: '통합 로그인 서비스가 응답하지 않습니다. 잠시 후 다시 시도하거나 비밀번호로 로그인하세요.',
+    openid_denied: '통합 로그인 서비스가 거부했거나 그곳에서 로그인이 취소되었습니다.',
+    openid_expired: '10분이 지났거나 다른 브라우저에서 시작한 로그인입니다. 처음부터 다시 하세요.',
+    openid_invalid:
+      '통합 로그인 서비스의 응답이 올바르지 않습니다. 처음부터 다시 하고, 계속되면 관리자에게 알려 주세요.',
+    email_unverified: '통합 로그인 서비스에 확인된 이메일이 없습니다. 그쪽 관리자에게 문의하세요.',
+    email_taken: '이 이메일과 비밀번호로 이미 로그인하는 계정이 있습니다. 관리자에게 문의하세요.',
+    account_disabled: '사용이 중지된 계정입니다. 관리자에게 문의하세요.',
+    openid_failed: '통합 로그인에 실패했습니다. 원인은 서버 로그에 있습니다.',
+  },
 };
