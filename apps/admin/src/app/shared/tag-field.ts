@@ -12,7 +12,7 @@ import { Icon } from './icon';
   template: `
     <mat-form-field appearance="outline" subscriptSizing="dynamic">
       <mat-label>{{ label() }}</mat-label>
-      <mat-chip-grid #grid [attr.aria-label]="label()">
+      <mat-chip-grid #grid [attr.aria-label]="tags().length > 0 ? text().common.chosen : null">
         @for (tag of tags(); track tag) {
           <mat-chip-row (removed)="remove(tag)">
             {{ tag }}
@@ -21,17 +21,18 @@ import { Icon } from './icon';
             </button>
           </mat-chip-row>
         }
-        <input
-          autocomplete="off"
-          spellcheck="false"
-          [matChipInputFor]="grid"
-          [matChipInputSeparatorKeyCodes]="separators"
-          [matChipInputAddOnBlur]="true"
-          [attr.aria-invalid]="fault() !== null"
-          (input)="isWrong.set(false)"
-          (matChipInputTokenEnd)="add($event)"
-        />
       </mat-chip-grid>
+      <!-- Beside the grid, whose children are rows. -->
+      <input
+        autocomplete="off"
+        spellcheck="false"
+        [matChipInputFor]="grid"
+        [matChipInputSeparatorKeyCodes]="separators"
+        [matChipInputAddOnBlur]="true"
+        [attr.aria-invalid]="fault() !== null"
+        (input)="isWrong.set(false)"
+        (matChipInputTokenEnd)="add($event)"
+      />
       @if (hint()) {
         <mat-hint>{{ hint() }}</mat-hint>
       }

@@ -40,6 +40,7 @@ export const en = {
     copied: 'Copied',
     copyFailed: 'The browser did not allow it. Select the text and copy it.',
     shownOnce: 'This is shown once only. Keep it now, in a safe place.',
+    chosen: 'Chosen so far',
     removeTag: (tag: string): string => `Remove ${tag}`,
     typeToConfirm: (name: string): string => `Type ${name} to confirm`,
   },

@@ -96,6 +96,15 @@ describe('the form of a new command', () => {
     expect(page.querySelector('[role=alert]')?.textContent).toMatch(/payload\.copies.*must be integer.*r-3/s);
   });
 
+  it('begins with the client and the action of the address', async () => {
+    fixture.componentRef.setInput('client', 'till-1');
+    fixture.componentRef.setInput('action', 'shell');
+    await fixture.whenStable();
+    const { form } = fixture.componentInstance as unknown as { form: FormGroup };
+    expect(form.value).toMatchObject({ clientId: 'till-1', action: 'shell', confirmed: false });
+    expect(page.textContent).toContain('This action can do harm');
+  });
+
   it('says what to do when there is no client', () => {
     expect(page.textContent).toContain('There is no client yet');
   });

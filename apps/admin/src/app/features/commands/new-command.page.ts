@@ -1,4 +1,4 @@
-import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, effect, inject, input, signal } from '@angular/core';
 import { takeUntilDestroyed, toSignal } from '@angular/core/rxjs-interop';
 import { type AbstractControl, FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
@@ -37,6 +37,10 @@ import { ko } from './words/ko';
   changeDetection: ChangeDetectionStrategy.OnPush,
 })
 export class NewCommandPage {
+  /** From the address: what the form begins with. */
+  readonly client = input<string>();
+  readonly action = input<string>();
+
   private readonly api = inject(CommandsApi);
   private readonly router = inject(Router);
   protected readonly names = inject(ClientNames);
@@ -57,11 +61,15 @@ export class NewCommandPage {
   });
   protected readonly busy = signal(false);
   protected readonly problem = signal<Problem | null>(null);
-  private readonly action = toSignal(this.form.controls.action.valueChanges, { initialValue: '' });
-  protected readonly isDestructive = computed(() => ACTIONS[this.action()]?.destructive ?? false);
+  private readonly chosen = toSignal(this.form.controls.action.valueChanges, { initialValue: '' });
+  protected readonly isDestructive = computed(() => ACTIONS[this.chosen()]?.destructive ?? false);
   private key = newKey();
 
   constructor() {
+    effect(() => {
+      const [clientId, action] = [this.client(), this.action()];
+      this.form.patchValue({ ...(clientId && { clientId }), ...(action && { action }) });
+    });
     this.form.valueChanges.pipe(takeUntilDestroyed()).subscribe(() => (this.key = newKey()));
     this.form.controls.action.valueChanges.pipe(takeUntilDestroyed()).subscribe((action) => {
       const { confirmed } = this.form.controls;

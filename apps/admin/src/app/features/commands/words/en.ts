@@ -58,7 +58,7 @@ export const en = {
     destructiveMissing: 'Confirm that you want to send it',
     submit: 'Send',
     busy: 'Sending…',
-    noClients: 'There is no client yet. Create one with POST /api/clients and start its agent.',
+    noClients: 'There is no client yet. Enrol a machine first, on the page Clients.',
   },
   events: { created: 'Created', retry: 'Run again', cancel_requested: 'Cancel requested' },
 };

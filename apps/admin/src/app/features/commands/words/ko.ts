@@ -60,7 +60,7 @@ export const ko: Words = {
     destructiveMissing: '보내려면 확인란을 선택하세요',
     submit: '보내기',
     busy: '보내는 중…',
-    noClients: '아직 클라이언트가 없습니다. POST /api/clients로 만들고 에이전트를 시작하세요.',
+    noClients: '아직 클라이언트가 없습니다. 먼저 클라이언트 페이지에서 장비를 등록하세요.',
   },
   events: { created: '생성됨', retry: '다시 실행', cancel_requested: '취소 요청됨' },
 };
