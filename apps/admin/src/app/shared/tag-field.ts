@@ -70,11 +70,12 @@ export class TagField {
   protected readonly isWrong = signal(false);
 
   protected add({ value, chipInput }: MatChipInputEvent): void {
-    const tag = value.trim();
-    this.isWrong.set(tag !== '' && !this.pattern().test(tag));
+    // What was pasted may be several.
+    const added = value.split(',').flatMap((tag) => tag.trim() || []);
+    this.isWrong.set(added.some((tag) => !this.pattern().test(tag)));
     if (this.isWrong()) return;
     chipInput.clear();
-    if (tag && !this.tags().includes(tag)) this.tags.update((tags) => [...tags, tag]);
+    if (added.length > 0) this.tags.update((tags) => [...new Set([...tags, ...added])]);
   }
 
   protected remove(tag: string): void {
