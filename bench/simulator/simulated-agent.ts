@@ -1,6 +1,7 @@
 import type { CommandFrame, OutputReport, ResultReport, SessionRequest } from '@gwanje/contracts';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { backoffMs } from '../../apps/agent/src/waiting';
+import { backoffMs, spreadMs } from '../../apps/agent/src/waiting';
 import { now } from '../processes/clock';
 import type { FleetSettings, Life, PlantedFault, Tally } from './terms';
 import type { Identity, Link, Transport, Word } from './transport';
@@ -24,8 +25,11 @@ export class SimulatedAgent {
   private link?: Link;
   private gone = false;
   private live = false;
+  private hurries = false;
   /** Attempts received: a repeated frame is not run again. It stands for the journal. */
   private readonly known = new Map<string, number>();
+  private readonly journal = randomUUID();
+  private sessions = 0;
 
   constructor(
     readonly identity: Identity,
@@ -38,13 +42,21 @@ export class SimulatedAgent {
     for (let tries = 0; !this.gone; tries++) {
       if (tries > 0) this.fleet.tally.reopened++;
       if (await this.open()) return;
-      await wait(backoffMs(tries));
+      await wait(spreadMs(tries));
     }
   }
 
   cut(forGood: boolean): void {
     this.gone = forGood;
+    this.hurries = true;
     this.link?.close();
+  }
+
+  /** At once where the fleet itself has cut the link: all of them at the same moment is what is looked at then. */
+  private async comeBack(): Promise<void> {
+    if (!this.hurries) await wait(spreadMs(0));
+    this.hurries = false;
+    if (!this.gone) await this.connect();
   }
 
   private open(): Promise<boolean> {
@@ -62,7 +74,7 @@ export class SimulatedAgent {
           if (!this.live) return;
           this.live = false;
           this.fleet.noteConnected(-1);
-          if (!this.gone) void this.connect();
+          if (!this.gone) void this.comeBack();
         },
       });
     });
@@ -71,7 +83,8 @@ export class SimulatedAgent {
   private session(): SessionRequest | undefined {
     if (this.fleet.settings.conduct === 'brief') return undefined;
     const inFlight = [...this.known].map(([id, attempt]) => ({ id, attempt, state: 'started' as const }));
-    return { version: 'simulator', platform: process.platform, actions: [{ name: 'noop' }], inFlight };
+    const ordinal = { journal: this.journal, number: ++this.sessions };
+    return { version: 'simulator', platform: process.platform, actions: [{ name: 'noop' }], inFlight, ordinal };
   }
 
   private async run(frame: CommandFrame, arrivedAt: number): Promise<void> {

@@ -5,10 +5,16 @@ import { eventParser } from './event-parser';
 import { Poster } from './poster';
 import type { Identity, Link, Listener, Transport, Word } from './transport';
 
+/** What an agent promises of itself, and how often it is seen to; as the real one does. */
+const ALIVE_EVERY_MS = 25_000;
+const LOOK_MS = 1_000;
+
 /** Server-sent events, read from the bare response of `node:http`, and a request for every word, over connections that all agents share. */
 export class SseTransport implements Transport {
   private readonly poster: Poster;
   private readonly streams = new Agent({ keepAlive: false, maxSockets: Infinity });
+  private readonly links = new Set<SseLink>();
+  private readonly timer = setInterval(() => this.keepHeard(), LOOK_MS);
 
   constructor(
     private readonly url: string,
@@ -22,14 +28,25 @@ export class SseTransport implements Transport {
   }
 
   open(identity: Identity, session: SessionRequest | undefined, listener: Listener): Link {
-    const link = new SseLink(this.url, this.poster, this.streams, identity, listener);
+    const { url, poster, streams, links } = this;
+    const closed = (why?: string): void => {
+      links.delete(link);
+      listener.closed(why);
+    };
+    const link = new SseLink(url, poster, streams, identity, { ...listener, closed });
+    links.add(link);
     void link.open(session);
     return link;
   }
 
   close(): void {
+    clearInterval(this.timer);
     this.poster.close();
     this.streams.destroy();
+  }
+
+  private keepHeard(): void {
+    for (const link of this.links) link.keepHeard();
   }
 }
 
@@ -37,6 +54,9 @@ export class SseTransport implements Transport {
 class SseLink implements Link {
   private stream?: ClientRequest;
   private gone = false;
+  private promise = '';
+  /** When it has to say something again, whatever it is. */
+  private dueAt = Infinity;
 
   constructor(
     private readonly url: string,
@@ -50,6 +70,8 @@ class SseLink implements Link {
   async open(session: SessionRequest | undefined): Promise<void> {
     try {
       if (session) {
+        this.promise = `?aliveEveryMs=${ALIVE_EVERY_MS}`;
+        this.isHeard();
         const { status, body } = await this.poster.post('/api/agents/session', this.identity.key, session);
         if (status >= 300) return this.end(`session answered ${status} ${body.slice(0, 300)}`);
       }
@@ -60,6 +82,7 @@ class SseLink implements Link {
   }
 
   say(word: Word, commandId: string, body: object): Promise<FrameAnswer> {
+    this.isHeard();
     return this.poster.post(`/api/commands/${commandId}/${word}`, this.identity.key, body);
   }
 
@@ -67,10 +90,22 @@ class SseLink implements Link {
     this.end();
   }
 
+  /** Says that it lives when its promise would be broken otherwise. */
+  keepHeard(): void {
+    if (now() < this.dueAt) return;
+    this.isHeard();
+    this.poster.post('/api/agents/alive', this.identity.key, {}).catch(() => undefined /* the stream ends, too */);
+  }
+
+  private isHeard(): void {
+    // Those that came at the same moment do not speak at the same moment.
+    if (this.promise) this.dueAt = now() + ALIVE_EVERY_MS * (0.7 + 0.3 * Math.random());
+  }
+
   private listen(): void {
     const { id, key } = this.identity;
     const headers = { Authorization: `Bearer ${key}`, Accept: 'text/event-stream' };
-    const stream = request(`${this.url}/api/events/${id}`, { agent: this.streams, headers });
+    const stream = request(`${this.url}/api/events/${id}${this.promise}`, { agent: this.streams, headers });
     this.stream = stream;
     stream.on('response', (response) => {
       response.on('close', () => this.end()).on('error', () => this.end());

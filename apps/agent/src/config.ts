@@ -1,3 +1,4 @@
+import { ALIVE_EVERY_MS } from '@gwanje/contracts';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -12,6 +13,8 @@ export class AgentConfig {
   concurrency: number;
   /** Milliseconds without a byte after which the stream counts as dead. */
   silenceMs: number;
+  /** Milliseconds within which the server hears of this agent while it holds an event stream. */
+  aliveEveryMs: number;
 }
 
 /** All problems are told in one message, so that an installer needs one look instead of one restart a variable. */
@@ -31,6 +34,8 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   };
   const concurrency = whole('AGENT_CONCURRENCY', 4, 1, 256);
   const silenceMs = whole('AGENT_SILENCE_MS', 40_000, 1_000, 600_000);
+  const { least, most } = ALIVE_EVERY_MS;
+  const aliveEveryMs = whole('AGENT_ALIVE_MS', 25_000, least, most);
   if (problems.length > 0) throw new Error(`the agent cannot start: ${problems.join('; ')}`);
   return {
     serverUrl,
@@ -40,6 +45,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
     policyFile: env.AGENT_POLICY ? resolve(env.AGENT_POLICY) : undefined,
     concurrency,
     silenceMs,
+    aliveEveryMs,
   };
 }
 

@@ -12,10 +12,15 @@ export async function atMost(ms: number, work: Promise<unknown>): Promise<void> 
   await Promise.race([work, tooLong]).finally(() => done.abort());
 }
 
-/** Jitter spreads a fleet that lost its server at the same moment. */
+/** Between two tries of one call. */
 export function backoffMs(failures: number, firstMs = 200, capMs = 10_000): number {
   const ceiling = Math.min(capMs, firstMs * 2 ** Math.min(failures, 20));
   return ceiling * (0.5 + Math.random() / 2);
+}
+
+/** Before the next connection: a fleet that lost its server at the same moment comes back spread over a second, then over more. */
+export function spreadMs(failures: number, firstMs = 1_000, capMs = 10_000): number {
+  return Math.random() * Math.min(capMs, firstMs * 2 ** Math.min(failures, 20));
 }
 
 export function messageOf(error: unknown): string {

@@ -1,6 +1,7 @@
 import { COMMAND_STATES, isLegalMove } from '@gwanje/contracts';
 import { EventSource } from 'eventsource';
 import Redis from 'ioredis';
+import { randomUUID } from 'node:crypto';
 import request from 'supertest';
 import { eventually, TestEnvironment } from './support/environment';
 
@@ -166,6 +167,23 @@ describe('the route of one command', () => {
     expect(await env.sql('SELECT 1 FROM commands WHERE client_id = $1', [client.id])).toHaveLength(1);
   });
 
+  it('says before a batch how many machines it would go to, and which are off', async () => {
+    const clients = await Promise.all(['p1', 'p2', 'p3'].map((name) => env.client(name, { groups: ['previewed'] })));
+    await env.connect(clients[1] as { id: string; clientKey: string });
+    const batches = async (): Promise<number> => (await env.sql('SELECT 1 FROM batches')).length;
+    const before = await batches();
+    const preview = (targets: object): request.Test => env.post('/api/commands/preview', { targets, action: 'noop' });
+    await eventually(async () =>
+      expect((await preview({ groups: ['previewed'] }).expect(200)).body).toEqual({
+        count: 3, offline: 2, offlineClients: [clients[0], clients[2]].map((client, n) => ({ id: client?.id, name: ['p1', 'p3'][n] })),
+      }),
+    );
+    expect((await preview({ groups: ['nobody is in it'] }).expect(200)).body).toEqual({ count: 0, offline: 0, offlineClients: [] });
+    expect((await preview({ clientIds: ['p1', 'nobody'] }).expect(400)).body).toMatchObject({ errors: [{ path: 'targets.clientIds[1]' }] });
+    await preview({}).expect(400);
+    expect(await batches()).toBe(before);
+  });
+
   it('sends a batch by group and counts it', async () => {
     await Promise.all(['b1', 'b2', 'b3'].map((name) => env.client(name, { groups: ['branch'] })));
     const { body } = await env.post('/api/commands/batch', { targets: { groups: ['branch'] }, action: 'noop', payload: {} }).expect(201);
@@ -246,6 +264,48 @@ describe('the route of one command', () => {
     expect(await session('started')).toMatchObject({ drop: [] });
     expect(await session('received')).toMatchObject({ drop: [late] });
     await env.reaches(lost, 'indeterminate');
+  });
+
+  it('judges nothing by a session that arrives late, or again, and started since', async () => {
+    const client = await env.client('late-session');
+    const agent = await env.connect(client);
+    const session = async (journal: string, number: number): Promise<unknown> => {
+      const body = { version: '1', platform: 'linux', actions: [], inFlight: [], ordinal: { journal, number } };
+      return (await request(env.url).post('/api/agents/session').set('Authorization', `Bearer ${client.clientKey}`).send(body).expect(200)).body;
+    };
+    const [journal, other] = [randomUUID(), randomUUID()];
+    await session(journal, 7);
+    const id = await env.command(client.id, { action: 'shell', payload: { program: 'x' } });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await agent.post(`/api/commands/${id}/start`, {})).toBe(200);
+    for (const number of [7, 6, 1]) {
+      expect(await session(journal, number)).toMatchObject({ drop: [] });
+      expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running' });
+    }
+    // The next session does not know of it, and neither would the first one of another journal.
+    await session(journal, 8);
+    await env.reaches(id, 'indeterminate');
+    await env.post(`/api/commands/${id}/retry`).expect(200);
+    await eventually(() => expect(agent.received.at(-1)).toMatchObject({ id, attempt: 2 }));
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 2 })).toBe(200);
+    await session(other, 1);
+    await env.reaches(id, 'indeterminate');
+  });
+
+  it('takes a result that is said again for what it was, also when the next attempt has started', async () => {
+    const client = await env.client('said-again');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id, { maxAttempts: 2 });
+    const result = (attempt: number, error: string): Promise<number> => agent.post(`/api/commands/${id}/result`, { attempt, success: false, error });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await result(1, 'first')).toBe(200);
+    await eventually(() => expect(agent.received.at(-1)).toMatchObject({ id, attempt: 2 }));
+    expect([await result(1, 'first'), await result(1, 'other')]).toEqual([200, 409]);
+    expect(await agent.post(`/api/commands/${id}/start`, { attempt: 2 })).toBe(200);
+    expect([await result(1, 'first'), await result(1, 'other')]).toEqual([200, 409]);
+    expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'running', attempt: 2 });
+    expect([await result(2, 'second'), await result(2, 'second')]).toEqual([200, 200]);
+    await env.reaches(id, 'failed');
   });
 
   it('gives every row an id that sorts by time', async () => {

@@ -100,6 +100,21 @@ describe('two servers side by side', () => {
     expect((await call(b, admin, 'get', '/api/clients/twice')).body).toMatchObject({ status: 'online' });
   });
 
+  it('hear an agent that speaks to one and listens at the other', async () => {
+    const [speaking, silent] = [await client('speaking'), await client('silent')];
+    const promise = async ({ id, clientKey }: Made): Promise<EventReader> => {
+      const reader = await open(a, `/api/events/${id}?aliveEveryMs=3000`, clientKey);
+      await eventually(() => expect(reader.of('hello')).toHaveLength(1));
+      return reader;
+    };
+    const [kept, ended] = [await promise(speaking), await promise(silent)];
+    await eventually(async () => {
+      await call(b, speaking.clientKey, 'post', '/api/agents/alive').expect(204);
+      expect([ended.of('bye'), ended.closed]).toEqual([[{ reason: 'silent' }], true]);
+    });
+    expect([kept.of('bye'), kept.closed]).toEqual([[], false]);
+  });
+
   it('find out in PostgreSQL what no news came of', async () => {
     const machine = await client('unheard');
     const [older, revoked] = [await stream(a, machine), await stream(b, await client('unheard-revoked'))];

@@ -19,8 +19,11 @@ export interface CancelFrame {
 
 /** Why a stream is closed, as `data` of `event: bye`. */
 export interface ByeFrame {
-  reason: 'replaced' | 'shutdown' | 'revoked';
+  reason: 'replaced' | 'shutdown' | 'revoked' | 'silent';
 }
+
+/** Bounds of `aliveEveryMs`, by which an agent promises on its event stream to be heard that often. */
+export const ALIVE_EVERY_MS = { least: 1_000, most: 300_000 };
 
 /** One text message on a WebSocket, from server to agent. `hello`, `command`, `cancel` and `bye` are those of the event stream. */
 export interface ServerFrame {
@@ -66,6 +69,14 @@ export interface SessionRequest {
   platform: string;
   actions: { name: string; schema?: Record<string, unknown> }[];
   inFlight: InFlightEntry[];
+  /** Which session of the agent's it is, so that one that arrives late or again is told from the latest. */
+  ordinal?: SessionOrdinal;
+}
+
+/** `number` rises with every session that is asked for by the holder of one journal; `journal` is a UUID that the journal keeps. */
+export interface SessionOrdinal {
+  journal: string;
+  number: number;
 }
 
 export interface SessionResponse {

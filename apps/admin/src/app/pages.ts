@@ -44,6 +44,13 @@ export const PAGES: readonly PageFamily[] = [
     permissions: ['commands.read'],
     load: () => import('./features/commands/commands.routes'),
   },
+  {
+    path: 'system',
+    icon: 'system',
+    key: 's',
+    permissions: ['system.read'],
+    load: () => import('./features/system/system.routes'),
+  },
 ];
 
 /** What the palette offers to do, besides going to a family of pages. */

@@ -34,7 +34,13 @@ describe('Journal', () => {
 
   beforeEach(() => {
     const dataDir = mkdtempSync(join(tmpdir(), 'gwanje-journal-'));
-    const link = { serverUrl: 'http://localhost', clientKey: 'sk_a_b', transport: 'sse' as const, silenceMs: 1000 };
+    const link = {
+      serverUrl: 'http://localhost',
+      clientKey: 'sk_a_b',
+      transport: 'sse' as const,
+      silenceMs: 1000,
+      aliveEveryMs: 1000,
+    };
     config = { ...link, dataDir, concurrency: 1 };
     journal = new Journal(config);
   });

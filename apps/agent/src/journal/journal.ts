@@ -1,5 +1,6 @@
-import type { CommandFrame, InFlightEntry, ResultReport } from '@gwanje/contracts';
+import type { CommandFrame, InFlightEntry, ResultReport, SessionOrdinal } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
@@ -11,17 +12,27 @@ export interface JournalEntry {
   result?: ResultReport;
 }
 
+/** Not the id of a command. */
+const SESSION = 'session';
+
 /** Owns what this machine durably knows of its commands; it must never answer before the disk has it. */
 @Injectable()
 export class Journal {
-  private readonly db: RootDatabase<JournalEntry, string>;
+  private readonly db: RootDatabase<JournalEntry | SessionOrdinal, string>;
   /** lmdb shows a write only after its commit; decisions between two events need it at once. */
   private readonly entries = new Map<string, JournalEntry>();
+  private session: SessionOrdinal = { journal: randomUUID(), number: 0 };
 
   constructor(config: AgentConfig) {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-    this.db = open<JournalEntry, string>({ path: join(config.dataDir, 'journal.mdb'), encoding: 'json' });
-    for (const { key, value } of this.db.getRange()) this.entries.set(key, value);
+    this.db = open<JournalEntry | SessionOrdinal, string>({
+      path: join(config.dataDir, 'journal.mdb'),
+      encoding: 'json',
+    });
+    for (const { key, value } of this.db.getRange()) {
+      if ('frame' in value) this.entries.set(key, value);
+      else this.session = value;
+    }
   }
 
   get(id: string): JournalEntry | undefined {
@@ -34,6 +45,14 @@ export class Journal {
 
   inFlight(): InFlightEntry[] {
     return this.all().map(({ frame, state }) => ({ id: frame.id, attempt: frame.attempt, state }));
+  }
+
+  /** A later one than ever before, also after a restart. */
+  async nextSession(): Promise<SessionOrdinal> {
+    this.session = { ...this.session, number: this.session.number + 1 };
+    await this.db.put(SESSION, this.session);
+    await this.db.flushed;
+    return this.session;
   }
 
   /** False when this attempt, or a later one, is known already, or an earlier one still runs. */

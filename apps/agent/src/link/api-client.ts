@@ -51,6 +51,7 @@ interface Call {
 @Injectable()
 export class ApiClient {
   private readonly log = new Logger('api');
+  private heardAt = -Infinity;
 
   constructor(
     private readonly config: AgentConfig,
@@ -61,6 +62,17 @@ export class ApiClient {
   session(body: SessionRequest, signal?: AbortSignal): Promise<Answer<SessionResponse>> {
     const call = { path: '/api/agents/session', body: JSON.stringify(body) };
     return this.repeat<SessionResponse>(call, { signal, headers: JSON_HEADERS });
+  }
+
+  /** Keeps the promise of the event stream until the signal fires: says that this agent lives when it has said nothing else for a while. */
+  async keepHeard(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // Agents that came at the same moment do not speak at the same moment.
+      const dueMs = this.config.aliveEveryMs * (0.7 + 0.3 * Math.random());
+      if (performance.now() - this.heardAt >= dueMs)
+        await this.repeat({ path: '/api/agents/alive', body: '' }, { signal });
+      await wait(Math.max(0, this.heardAt + dueMs - performance.now()), signal);
+    }
   }
 
   start(id: string, attempt: number, signal?: AbortSignal): Promise<Answer<unknown>> {
@@ -106,7 +118,9 @@ export class ApiClient {
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
     const { frame } = call;
     const spoken = frame && isFirst ? this.socket.ask(frame.event, frame.data, signal) : null;
+    const saidAt = performance.now();
     const { status, body } = await (spoken ?? this.post(call, options, signal));
+    if (status < 500) this.heardAt = saidAt;
     if (status >= 200 && status < 300) return { ok: true, body: body as T };
     if (status >= 500 || status === 429 || status === 408) throw new Error(`the server answered ${status}`);
     return { ok: false, status, detail: detailOf(body) };

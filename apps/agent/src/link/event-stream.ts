@@ -12,7 +12,7 @@ export class EventStream implements Transport {
 
   listen(signal: AbortSignal, listener: Listener): Promise<void> {
     return whileHeard(this.config.silenceMs, signal, async (either, heard) => {
-      const response = await fetch(`${this.config.serverUrl}/api/events/me`, {
+      const response = await fetch(`${this.config.serverUrl}/api/events/me?aliveEveryMs=${this.config.aliveEveryMs}`, {
         headers: { Authorization: `Bearer ${this.config.clientKey}`, Accept: 'text/event-stream' },
         signal: either,
       });

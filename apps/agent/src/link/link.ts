@@ -5,14 +5,13 @@ import { Journal } from '../journal/journal';
 import { Policy } from '../policy/policy';
 import { Runner } from '../runner/runner';
 import { VERSION } from '../version';
-import { backoffMs, messageOf, wait } from '../waiting';
+import { messageOf, spreadMs, wait } from '../waiting';
 import { ApiClient } from './api-client';
 import { EventStream } from './event-stream';
 import { isCancel, isCommand, UpgradeRefused } from './transport';
 import { WebSocketLink } from './web-socket';
 
 const REPLACED_WAIT_MS = 30_000;
-const BACKOFF_CAP_MS = 10_000;
 /** WebSockets that fail in a row before the server has said hello; then an event stream takes its turn. */
 const SOCKET_TRIES = 3;
 
@@ -47,7 +46,7 @@ export class Link {
       } catch (error) {
         if (!signal.aborted) this.log.warn(`no connection: ${messageOf(error)}`);
       }
-      const pause = Math.max(this.pauseMs, backoffMs(this.failures++, 200, BACKOFF_CAP_MS));
+      const pause = Math.max(this.pauseMs, spreadMs(this.failures++));
       await wait(pause, signal).catch(() => undefined);
     }
   }
@@ -59,7 +58,14 @@ export class Link {
   /** Both sides compare what they believe is in flight before the connection goes live. */
   private async openSession(signal: AbortSignal): Promise<void> {
     const actions = this.policy.allowedActions().map((name) => ({ name }));
-    const request = { version: VERSION, platform: process.platform, actions, inFlight: this.journal.inFlight() };
+    const ordinal = await this.journal.nextSession();
+    const request = {
+      version: VERSION,
+      platform: process.platform,
+      actions,
+      inFlight: this.journal.inFlight(),
+      ordinal,
+    };
     // kill point: link.before-session
     const answer = await this.api.session(request, signal);
     if (!answer.ok) throw new Error(`the server refused the session (${answer.status}): ${answer.detail}`);
@@ -81,7 +87,9 @@ export class Link {
       }
     }
     this.socketFailures = 0;
-    await this.stream.listen(signal, via('server-sent events'));
+    const over = new AbortController();
+    void this.api.keepHeard(AbortSignal.any([signal, over.signal])).catch(() => undefined);
+    await this.stream.listen(signal, via('server-sent events')).finally(() => over.abort());
   }
 
   private handle(event: string, data: unknown, transport: string): void {

@@ -29,7 +29,13 @@ describe('WebSocketLink', () => {
     await once(http, 'listening');
     url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     const own = { dataDir: '', concurrency: 1, transport: 'ws' as const };
-    link = new WebSocketLink({ serverUrl: url, clientKey: 'sk_a_b', silenceMs: SILENCE_MS, ...own });
+    link = new WebSocketLink({
+      serverUrl: url,
+      clientKey: 'sk_a_b',
+      silenceMs: SILENCE_MS,
+      aliveEveryMs: 1_000,
+      ...own,
+    });
   });
   afterEach(async () => {
     stopping.abort();

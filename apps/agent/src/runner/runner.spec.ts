@@ -46,6 +46,7 @@ describe('Runner', () => {
       transport: 'sse' as const,
       concurrency: 1,
       silenceMs: 1_000,
+      aliveEveryMs: 1_000,
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
     };
     const api = new ApiClient(config, new WebSocketLink(config));

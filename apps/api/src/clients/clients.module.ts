@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module';
 import { AgentKeys } from '../core/access/access';
 import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
+import { AliveController } from './alive.controller';
 import { AgentDescriptionsService } from './agent-descriptions.service';
 import { ClientKeys } from './client-keys';
 import { ClientsController } from './clients.controller';
@@ -15,7 +16,7 @@ import { Presence } from './presence';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule],
-  controllers: [ClientsController, EnrolmentController, EventsController],
+  controllers: [ClientsController, EnrolmentController, EventsController, AliveController],
   providers: [
     ClientsService,
     AgentDescriptionsService,

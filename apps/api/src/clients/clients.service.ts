@@ -192,6 +192,11 @@ export class ClientsService {
     return rows.filter(({ id, name }) => named.has(id) || named.has(name) || allowed.has(id)).map(({ id }) => id);
   }
 
+  /** Those of the clients that are not connected, by name. */
+  offlineOf(ids: readonly string[]): Promise<{ id: string; name: string }[]> {
+    return this.database.query(`SELECT id, name FROM clients WHERE id = ANY($1) AND status = 'offline' ORDER BY name`, [ids]);
+  }
+
   /** New machines belong to nobody's grant yet: only who manages all may add one. */
   requireEverywhere(by: Person): void {
     if (!by.everywhere.includes('clients.manage')) throw new Forbidden('You need the permission clients.manage on all clients');

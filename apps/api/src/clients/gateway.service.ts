@@ -1,17 +1,25 @@
 import type { ByeFrame, CancelFrame, CommandFrame } from '@gwanje/contracts';
 import { BeforeApplicationShutdown, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
+import { HeardAgents } from '../core/access/heard-agents';
 import { Bus } from '../core/events/bus.service';
 import type { EventSink } from '../core/http/event-sink';
 import { ClientKeys } from './client-keys';
 import { type Link, Presence } from './presence';
 
 const HEARTBEAT_MS = 3_000;
+const LISTEN_MS = 1_000;
+/** Of what an agent promised: how long it may be silent before it counts as gone. */
+const PATIENCE = 1.5;
 const NOTHING: ReadonlyMap<string, number> = new Map();
 
 interface Connection extends Link {
   keyId: string;
   sink: EventSink;
+  /** Within which the agent promised to say something. */
+  aliveEveryMs?: number | undefined;
+  /** How long this process has listened and heard nothing of it. */
+  silentMs: number;
   /** Attempts written on this connection; a repeated wake-up does not write them again. */
   sent: ReadonlyMap<string, number>;
   /** The same for cancels. */
@@ -24,16 +32,22 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   private readonly connections = new Map<string, Connection>();
   private readonly log = new Logger('Gateway');
   private heartbeat?: NodeJS.Timeout;
+  private listening?: NodeJS.Timeout;
+  private listenedAt = performance.now();
   private stopping = false;
 
   constructor(
     private readonly presence: Presence,
     private readonly keys: ClientKeys,
-    bus: Bus,
+    private readonly heard: HeardAgents,
+    private readonly bus: Bus,
   ) {
     bus.on('connected', ({ clientId, connectionId }) => {
       const connection = this.connections.get(clientId);
       if (connection && connection.connectionId !== connectionId) this.close(connection, 'replaced');
+    });
+    bus.on('heard', ({ clientIds }) => {
+      for (const id of clientIds) this.hear(id);
     });
     bus.on('revoked', ({ clientId }) => {
       const connection = this.connections.get(clientId);
@@ -45,6 +59,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    this.listening = setInterval(() => this.listen(), LISTEN_MS);
     await this.beat();
     this.heartbeat = setInterval(() => {
       this.beat().catch((error: Error) => this.log.warn(`heartbeat: ${error.message}`));
@@ -71,9 +86,11 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     return [...this.connections.values()].filter(({ sent, cancelled }) => sent.size + cancelled.size > 0).map(({ clientId }) => clientId);
   }
 
-  /** Takes a new connection; the newest of a client wins, and the older is told. */
-  async attach(clientId: string, keyId: string, sink: EventSink): Promise<void> {
-    const connection: Connection = { clientId, connectionId: uuid(), written: false, keyId, sink, sent: NOTHING, cancelled: NOTHING };
+  /** Takes a new connection; the newest of a client wins, and the older is told. It is ended when a promise to say something is broken. */
+  async attach(clientId: string, keyId: string, sink: EventSink, aliveEveryMs?: number): Promise<void> {
+    const connection: Connection = {
+      clientId, connectionId: uuid(), written: false, keyId, sink, aliveEveryMs, silentMs: 0, sent: NOTHING, cancelled: NOTHING,
+    };
     if (this.stopping) return this.close(connection, 'shutdown');
     const older = this.connections.get(clientId);
     if (older) this.close(older, 'replaced');
@@ -117,6 +134,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   async beforeApplicationShutdown(): Promise<void> {
     this.stopping = true;
     clearInterval(this.heartbeat);
+    clearInterval(this.listening);
     const connections = [...this.connections.values()];
     for (const connection of connections) this.close(connection, 'shutdown');
     await this.presence.close(connections);
@@ -133,6 +151,31 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     connection.sink.send('bye', { reason } satisfies ByeFrame);
     connection.sink.end();
     if (this.connections.get(connection.clientId) === connection) this.connections.delete(connection.clientId);
+  }
+
+  /** Whose stream another process holds is heard there by the news of it. */
+  private listen(): void {
+    const now = performance.now();
+    // A process that was frozen has not listened meanwhile.
+    const listenedMs = Math.min(now - this.listenedAt, 2 * LISTEN_MS);
+    this.listenedAt = now;
+    for (const connection of this.connections.values()) connection.silentMs += listenedMs;
+    const elsewhere = [...this.heard.take()].filter((clientId) => !this.hear(clientId));
+    if (elsewhere.length > 0) this.bus.publish('heard', { clientIds: elsewhere });
+    for (const connection of [...this.connections.values()]) {
+      const { silentMs, aliveEveryMs = Infinity } = connection;
+      if (Math.min(silentMs, this.bus.listeningForMs) < PATIENCE * aliveEveryMs) continue;
+      this.close(connection, 'silent');
+      // Nobody is there who would take what was sent.
+      connection.sink.cutOff();
+    }
+  }
+
+  /** False when this process does not hold its connection. */
+  private hear(clientId: string): boolean {
+    const connection = this.connections.get(clientId);
+    if (connection) connection.silentMs = 0;
+    return connection !== undefined;
   }
 
   /** Also finds a revocation, or a newer connection elsewhere, that was not heard of. */

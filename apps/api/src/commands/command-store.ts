@@ -220,7 +220,7 @@ export class CommandStore {
            deadline_at = CASE WHEN n."to" = 'running' THEN now() + make_interval(secs => c.timeout_ms / 1000.0) ELSE c.deadline_at END,
            completed_at = CASE WHEN n."to" = 'running' THEN NULL ELSE now() END,
            result = n.result, error_message = n."errorMessage",
-           reported = CASE WHEN n.said IS NOT NULL THEN jsonb_build_object('attempt', c.attempt, 'body', n.said) END
+           reported = CASE WHEN n.said IS NOT NULL THEN jsonb_build_object('attempt', c.attempt, 'body', n.said) ELSE c.reported END
          FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "from" text[], attempt integer, "to" text, final boolean, result jsonb, said jsonb,
            "errorMessage" text, data jsonb)
          WHERE c.id = n.id AND c.client_id = n."clientId" AND c.status = ANY(n."from") AND c.attempt = coalesce(n.attempt, c.attempt)
@@ -273,10 +273,12 @@ export class CommandStore {
     return true;
   }
 
-  async inFlight(clientId: string, transaction: EntityManager): Promise<LockedCommand[]> {
-    return transaction.query<LockedCommand[]>(
-      `SELECT ${LOCKED} FROM commands WHERE client_id = $1 AND status = ANY($2) ORDER BY id FOR UPDATE`,
-      [clientId, IN_FLIGHT_STATES],
+  /** `since` is an instant of PostgreSQL's: `isNewer` is what was started after it. */
+  async inFlight(clientId: string, since: string, transaction: EntityManager): Promise<(LockedCommand & { isNewer: boolean })[]> {
+    return transaction.query(
+      `SELECT ${LOCKED}, coalesce(started_at > $3::timestamptz, false) AS "isNewer" FROM commands
+       WHERE client_id = $1 AND status = ANY($2) ORDER BY id FOR UPDATE`,
+      [clientId, IN_FLIGHT_STATES, since],
     );
   }
 

@@ -8,8 +8,8 @@ import { StreamWarden } from '../identity/stream-warden.service';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
 import type { CommandView } from './command-view';
-import { CreateBatchDto, CreateCommandDto, ListCommandsDto } from './commands.dto';
-import { CommandsService } from './commands.service';
+import { CreateBatchDto, CreateCommandDto, ListCommandsDto, PreviewDto } from './commands.dto';
+import { CommandsService, type Preview } from './commands.service';
 import { OutputService } from './output.service';
 
 /** Commands, for people and scripts. */
@@ -32,6 +32,13 @@ export class CommandsController {
   ): Promise<CommandView> {
     const receipt = await this.commands.submit(body, caller, key);
     return 'stored' in receipt ? receipt.stored : this.reader.get(receipt.earlier, caller, 'commands.create');
+  }
+
+  @ForPeople('commands.create')
+  @Post('commands/preview')
+  @HttpCode(200)
+  preview(@Body() body: PreviewDto, @Caller() caller: Person): Promise<Preview> {
+    return this.commands.preview(body, caller);
   }
 
   @ForPeople('commands.create')

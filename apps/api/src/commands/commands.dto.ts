@@ -102,6 +102,19 @@ export class CreateBatchDto extends CommandSettingsDto {
   targets: TargetsDto;
 }
 
+export class PreviewDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(100)
+  action: string;
+
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => TargetsDto)
+  targets: TargetsDto;
+}
+
 export class ListCommandsDto extends PageDto {
   @IsOptional()
   @IsIn(COMMAND_STATES)
@@ -235,6 +248,16 @@ class InFlightDto {
   state: 'received' | 'started' | 'finished';
 }
 
+class SessionOrdinalDto {
+  @IsUUID()
+  journal: string;
+
+  @IsInt()
+  @Min(1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  number: number;
+}
+
 export class SessionDto {
   @IsString()
   @MaxLength(100)
@@ -255,4 +278,11 @@ export class SessionDto {
   @ValidateNested({ each: true })
   @Type(() => InFlightDto)
   inFlight: InFlightDto[];
+
+  /** Which session of the agent's it is: one that arrives late, or again, judges nothing that started since. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => SessionOrdinalDto)
+  ordinal?: SessionOrdinalDto;
 }

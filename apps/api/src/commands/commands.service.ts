@@ -14,10 +14,19 @@ import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore, type LockedCommand } from './command-store';
-import type { CreateBatchDto, CreateCommandDto, ResultDto } from './commands.dto';
+import type { CreateBatchDto, CreateCommandDto, PreviewDto, ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
 import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
+
+/** How many machines a batch would go to, and which of them are off: those get it when they are back. */
+export interface Preview {
+  count: number;
+  offline: number;
+  /** The first of them. */
+  offlineClients: { id: string; name: string }[];
+}
+const MOST_NAMED = 50;
 
 /** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
@@ -66,11 +75,16 @@ export class CommandsService {
     return { id: client.id, actions: (client.agent?.actions ?? []) };
   }
 
+  /** Which clients a batch would go to, as of now. */
+  async preview({ targets, action }: PreviewDto, by: Person): Promise<Preview> {
+    requireSomeTargets(targets);
+    const ids = await this.clients.select(targets, action, by);
+    const offlineClients = await this.clients.offlineOf(ids);
+    return { count: ids.length, offline: offlineClients.length, offlineClients: offlineClients.slice(0, MOST_NAMED) };
+  }
+
   async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
-    const { clientIds, groups, labels, all } = input.targets;
-    if (!clientIds && !groups && !labels && !all) {
-      throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
-    }
+    requireSomeTargets(input.targets);
     const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
     const secret = inspectPayload(input.action, input.payload, []);
@@ -162,6 +176,12 @@ export class CommandsService {
 
   private settle(command: LockedCommand): void {
     this.intake.announce([command.id], [command.clientId]);
+  }
+}
+
+function requireSomeTargets({ clientIds, groups, labels, all }: PreviewDto['targets']): void {
+  if (!clientIds && !groups && !labels && !all) {
+    throw new InvalidInput([{ path: 'targets', message: 'name clientIds, groups, labels or all: true' }]);
   }
 }
 

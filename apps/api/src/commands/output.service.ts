@@ -24,6 +24,8 @@ interface LogRow {
   data: unknown;
 }
 const CATCH_UP_MS = 2_000;
+/** Pieces of output that are in memory at a time for one reader. */
+const PAGE = 20;
 /** Events of the history that are named otherwise than the state that they leave the command in. */
 const STATUS_BEHIND: Record<string, string> = { created: 'pending', retry: 'pending', cancel_requested: 'running' };
 const ENDED: ReadonlySet<string> = new Set(END_STATES);
@@ -112,11 +114,15 @@ export class OutputService {
     const last = logs.at(-1);
     const ended = last !== undefined && ENDED.has(last.eventType);
     for (const log of ended ? logs.slice(0, -1) : logs) this.sendStatus(log, cursor, stream);
-    for (const { position, stream: kind, text, ...row } of await this.outputs(id, cursor.position)) {
-      cursor.position = position;
-      const eventId = `${cursor.revision}.${position}`;
-      if (kind === 'progress') stream.send('progress', { attempt: row.attempt, ...(JSON.parse(text) as object) }, eventId);
-      else stream.send('output', { ...row, stream: kind, text }, eventId);
+    for (let rows = await this.outputs(id, cursor.position, PAGE); rows.length > 0; rows = await this.outputs(id, cursor.position, PAGE)) {
+      for (const { position, stream: kind, text, ...row } of rows) {
+        // What the reader cannot take yet is read again in a later round.
+        if (stream.congested) return;
+        cursor.position = position;
+        const eventId = `${cursor.revision}.${position}`;
+        if (kind === 'progress') stream.send('progress', { attempt: row.attempt, ...(JSON.parse(text) as object) }, eventId);
+        else stream.send('output', { ...row, stream: kind, text }, eventId);
+      }
     }
     if (ended) {
       this.sendStatus(last, cursor, stream);
@@ -130,10 +136,10 @@ export class OutputService {
     stream.send('status', { status, attempt: log.attempt, data: log.data }, `${cursor.revision}.${cursor.position}`);
   }
 
-  private outputs(id: string, after: string): Promise<OutputRow[]> {
+  private outputs(id: string, after: string, limit: number | null = null): Promise<OutputRow[]> {
     return this.database.query<OutputRow[]>(
-      'SELECT position, attempt, seq, stream, text FROM command_outputs WHERE command_id = $1 AND position > $2 ORDER BY position',
-      [id, after],
+      'SELECT position, attempt, seq, stream, text FROM command_outputs WHERE command_id = $1 AND position > $2 ORDER BY position LIMIT $3',
+      [id, after, limit],
     );
   }
 }

@@ -85,6 +85,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
 
   'POST /api/commands': { who: 'commands.create', thing: 'client', body: ({ client }) => ({ clientId: client, ...order }), foreign: 400 },
   'POST /api/commands/batch': { who: 'commands.create', thing: 'client', body: ({ client }) => ({ targets: { clientIds: [client] }, ...order }), foreign: 400 },
+  'POST /api/commands/preview': { who: 'commands.create', thing: 'client', body: ({ client }) => ({ targets: { clientIds: [client] }, action: 'noop' }), foreign: 400 },
   'GET /api/commands': { who: 'commands.read' },
   'GET /api/batches/{id}': { who: 'commands.read', thing: 'batch' },
   'GET /api/commands/{id}': { who: 'commands.read', thing: 'command' },
@@ -100,6 +101,7 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/events': { who: 'anybody logged in' },
 
   'POST /api/agents/session': { who: 'agents', body: () => ({ version: '1', platform: 'x', actions: [], inFlight: [] }) },
+  'POST /api/agents/alive': { who: 'agents' },
   'GET /api/events/{clientId}': { who: 'agents', thing: 'client' },
   // Whoever may open a WebSocket there is told to ask for one.
   'GET /api/ws/{clientId}': { who: 'agents', thing: 'client', answer: [426] },

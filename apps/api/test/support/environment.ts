@@ -103,6 +103,11 @@ export class TestEnvironment {
   async destroy(): Promise<void> {
     this.agents.forEach((agent) => agent.disconnect());
     await this.app.close();
+    await this.discard();
+  }
+
+  /** What is left of a server that has stopped. */
+  async discard(): Promise<void> {
     rmSync(this.artifacts, { recursive: true, force: true });
     await dropDatabase(this.databaseUrl);
   }

@@ -89,7 +89,13 @@ export class RealAgent {
     return this.end('SIGKILL');
   }
 
+  /** Stops it where it is: its connections stay open, and it says nothing. Only `kill` and `destroy` follow. */
+  async freeze(): Promise<void> {
+    this.child?.kill('SIGSTOP');
+  }
+
   async destroy(): Promise<void> {
+    this.child?.kill('SIGCONT');
     await this.stop();
     rmSync(this.dataDir, { recursive: true, force: true });
     rmSync(this.folder, { recursive: true, force: true });

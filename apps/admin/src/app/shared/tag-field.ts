@@ -26,6 +26,7 @@ import { Icon } from './icon';
       <input
         autocomplete="off"
         spellcheck="false"
+        [attr.list]="suggestions().length > 0 ? listId : null"
         [matChipInputFor]="grid"
         [matChipInputSeparatorKeyCodes]="separators"
         [matChipInputAddOnBlur]="true"
@@ -33,6 +34,11 @@ import { Icon } from './icon';
         (input)="isWrong.set(false)"
         (matChipInputTokenEnd)="add($event)"
       />
+      <datalist [id]="listId">
+        @for (suggestion of suggestions(); track suggestion) {
+          <option [value]="suggestion"></option>
+        }
+      </datalist>
       @if (hint()) {
         <mat-hint>{{ hint() }}</mat-hint>
       }
@@ -62,9 +68,12 @@ export class TagField {
   /** What every tag must look like, and what to say of one that does not. */
   readonly pattern = input(/./);
   readonly wrong = input<string>('');
+  /** Offered while typing. */
+  readonly suggestions = input<readonly string[]>([]);
   /** What the server says of the list. */
   readonly fault = input<string | null>(null);
 
+  protected readonly listId = `tags-${next++}`;
   protected readonly text = inject(I18n).text;
   protected readonly separators = [ENTER, COMMA];
   protected readonly isWrong = signal(false);
@@ -82,3 +91,5 @@ export class TagField {
     this.tags.update((tags) => tags.filter((other) => other !== tag));
   }
 }
+
+let next = 0;

@@ -5,6 +5,7 @@ import { Config } from '../config/config';
 import { Forbidden, Misdirected, Unauthorized } from '../errors/errors';
 import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest, originOf, type Person, PersonalTokens } from './access';
 import { type Known, RecentCallers } from './recent-callers';
+import { HeardAgents } from './heard-agents';
 import { RateLimits } from './rate-limits';
 import { IN_ROLE, type Role } from './roles';
 
@@ -28,6 +29,7 @@ export class AccessGuard implements CanActivate {
     private readonly recent: RecentCallers,
     private readonly config: Config,
     private readonly limits: RateLimits,
+    private readonly heard: HeardAgents,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -46,16 +48,17 @@ export class AccessGuard implements CanActivate {
       await this.limits.spend('address', origin.address);
       throw new Unauthorized();
     }
-    let known = access.checkedAgain ? this.recent.get(token) : undefined;
+    let known = access.checkedAgain || access.harmless ? this.recent.get(token, access.harmless) : undefined;
     if (!known) {
       known = await this.identify(token, context, request).catch((error: unknown) => this.unknown(error, origin.address));
-      if (access.checkedAgain) this.recent.remember(token, known);
+      if (access.checkedAgain || access.harmless) this.recent.remember(token, known);
     }
     const wait = this.limits.spend('caller', keyOf(known));
     if (wait) await wait;
     const caller = { ...known, origin };
     request.user = caller;
     if (caller.type === 'agent') {
+      this.heard.note(caller.id);
       if (access.kind !== 'agents') throw new Forbidden('This call is for people, not for agents');
       return true;
     }

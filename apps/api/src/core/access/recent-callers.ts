@@ -4,30 +4,34 @@ import type { AgentPrincipal, Person } from './access';
 
 export type Known = Omit<Person, 'origin'> | Omit<AgentPrincipal, 'origin'>;
 
-const REMEMBERED_MS = 10_000;
+const BELIEVED_MS = 10_000;
+/** For calls by which nobody gains anything. */
+const BELIEVED_HARMLESS_MS = 300_000;
 const MOST = 50_000;
 
 /**
- * Remembers for a moment who holds which token. Only calls whose own transaction checks the caller again may believe it; a change of
- * rights or a revocation that this process hears of is forgotten at once.
+ * Remembers who holds which token. Only calls whose own transaction checks the caller again may believe it for a moment, and those that
+ * give and change nothing for minutes; a change of rights or a revocation that this process hears of is forgotten at once.
  */
 @Injectable()
 export class RecentCallers {
-  private readonly known = new Map<string, { caller: Known; until: number }>();
+  private readonly known = new Map<string, { caller: Known; since: number; until: number }>();
 
   constructor(bus: Bus) {
     bus.on('rights', ({ userIds }) => this.forget('user', new Set(userIds)));
     bus.on('revoked', ({ clientId }) => this.forget('agent', new Set([clientId])));
   }
 
-  get(token: string): Known | undefined {
+  get(token: string, harmless = false): Known | undefined {
     const entry = this.known.get(token);
-    return entry && entry.until > Date.now() ? entry.caller : undefined;
+    const now = Date.now();
+    const isFresh = entry && entry.until > now && entry.since > now - (harmless ? BELIEVED_HARMLESS_MS : BELIEVED_MS);
+    return isFresh ? entry.caller : undefined;
   }
 
   remember(token: string, caller: Known): void {
     if (this.known.size >= MOST) this.known.clear();
-    this.known.set(token, { caller, until: Math.min(Date.now() + REMEMBERED_MS, expiryOf(token)) });
+    this.known.set(token, { caller, since: Date.now(), until: expiryOf(token) });
   }
 
   private forget(type: Known['type'], ids: ReadonlySet<string>): void {

@@ -1,7 +1,9 @@
 import { Global, Logger, Module } from '@nestjs/common';
+import { Socket } from 'node:net';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../config/config';
 import { HotDatabase } from './hot-database';
+import { OpenSockets } from './open-sockets';
 import { SteadyClient } from './steady-client';
 import { prepareDatabase } from './owner';
 
@@ -11,8 +13,8 @@ const withoutIdleLocks = (options: string | undefined, ms: number): string => `$
 const CONNECTION_OPTIONS = Symbol('the options of a connection once the owner has done their work');
 
 @Module({
-  providers: [{ provide: CONNECTION_OPTIONS, inject: [Config], useFactory: prepareDatabase }],
-  exports: [CONNECTION_OPTIONS],
+  providers: [OpenSockets, { provide: CONNECTION_OPTIONS, inject: [Config], useFactory: prepareDatabase }],
+  exports: [OpenSockets, CONNECTION_OPTIONS],
 })
 class OwnerModule {}
 
@@ -23,8 +25,8 @@ class OwnerModule {}
     OwnerModule,
     TypeOrmModule.forRootAsync({
       imports: [OwnerModule],
-      inject: [Config, CONNECTION_OPTIONS],
-      useFactory: (config: Config, options?: string) => {
+      inject: [Config, OpenSockets, CONNECTION_OPTIONS],
+      useFactory: (config: Config, sockets: OpenSockets, options?: string) => {
         return {
           type: 'postgres' as const,
           url: config.DATABASE_URL,
@@ -37,6 +39,7 @@ class OwnerModule {}
             options: withoutIdleLocks(options, config.DB_QUERY_MS),
             query_timeout: config.DB_QUERY_MS,
             Client: SteadyClient,
+            stream: () => sockets.add(new Socket()),
             min: config.DB_POOL_MIN,
             idleTimeoutMillis: config.DB_POOL_IDLE_MS,
             connectionTimeoutMillis: config.DB_POOL_CONNECT_MS,
@@ -48,9 +51,9 @@ class OwnerModule {}
   providers: [
     {
       provide: HotDatabase,
-      inject: [Config, CONNECTION_OPTIONS],
-      useFactory: (config: Config, options?: string) =>
-        new HotDatabase(config.DATABASE_URL, {
+      inject: [Config, OpenSockets, CONNECTION_OPTIONS],
+      useFactory: (config: Config, sockets: OpenSockets, options?: string) =>
+        new HotDatabase(config.DATABASE_URL, sockets, {
           max: config.DB_HOT_POOL_MAX, connectMs: config.DB_POOL_CONNECT_MS, queryMs: config.DB_HOT_QUERY_MS,
           options: withoutIdleLocks(options, config.DB_HOT_QUERY_MS),
         }),

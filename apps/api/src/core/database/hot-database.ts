@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Socket } from 'node:net';
 import { hash } from 'node:crypto';
 import { Pool, type PoolClient, type QueryResult } from 'pg';
+import type { OpenSockets } from './open-sockets';
 import type { Queries } from './queries';
 import { SteadyClient } from './steady-client';
 
@@ -17,7 +18,7 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
   private readonly pool: Pool;
   private readonly names = new Map<string, string>();
 
-  constructor(url: string, settings: { max: number; connectMs: number; queryMs: number; options?: string | undefined }) {
+  constructor(url: string, sockets: OpenSockets, settings: { max: number; connectMs: number; queryMs: number; options?: string | undefined }) {
     this.pool = new Pool({
       connectionString: url,
       max: settings.max,
@@ -27,7 +28,7 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       options: `${settings.options ?? ''} ${PLANNING} -c statement_timeout=${settings.queryMs}`,
       pipeline: true,
       Client: SteadyClient,
-      stream: () => new OneWriteATurn(),
+      stream: () => sockets.add(new OneWriteATurn()),
     });
     // Without a listener, a server that stops ends this process.
     this.pool.on('error', (error) => new Logger('HotDatabase').warn(`idle connection lost: ${error.message}`));

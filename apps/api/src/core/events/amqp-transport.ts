@@ -17,6 +17,7 @@ export class AmqpTransport extends NewsTransport {
   private readonly connection: Promise<RecoveringChannelModel>;
   private listener?: (message: string) => void;
   private outgoing?: ConfirmChannel;
+  private deafUntil = 0;
 
   constructor(url: string) {
     super();
@@ -29,6 +30,10 @@ export class AmqpTransport extends NewsTransport {
 
   get connected(): boolean {
     return this.outgoing !== undefined;
+  }
+
+  get listeningForMs(): number {
+    return this.outgoing ? performance.now() - this.deafUntil : 0;
   }
 
   publish(message: string): Promise<void> {
@@ -55,6 +60,7 @@ export class AmqpTransport extends NewsTransport {
     const { queue } = await incoming.assertQueue('', { exclusive: true, autoDelete: true, durable: false, maxLength: MOST_WAITING });
     await incoming.bindQueue(queue, EXCHANGE, 'news.#');
     await incoming.consume(queue, (delivery) => delivery && this.listener?.(delivery.content.toString()), { noAck: true });
+    this.deafUntil = performance.now();
     this.outgoing = this.quiet(await model.createConfirmChannel());
   }
 

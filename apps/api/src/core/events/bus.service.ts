@@ -14,6 +14,8 @@ export interface BusEvents {
   commands: { ids: string[] };
   /** This client has a new stream; older ones of it are to be closed. */
   connected: { clientId: string; connectionId: string };
+  /** Another process heard these clients' agents, and does not hold their streams. */
+  heard: { clientIds: string[] };
   /** A key of this client ended. */
   revoked: { clientId: string };
   /** The status or the description of this client changed. */
@@ -42,6 +44,11 @@ export class Bus implements OnApplicationShutdown {
   publish<K extends keyof BusEvents>(name: K, event: BusEvents[K]): void {
     this.local.emit(name, event);
     if (this.leaving.push([name, event]) === 1) setImmediate(() => this.send());
+  }
+
+  /** Milliseconds since which this process hears what others publish; 0 while what carries it is away. */
+  get listeningForMs(): number {
+    return this.transport.listeningForMs;
   }
 
   /** Returns the function that ends the subscription. */

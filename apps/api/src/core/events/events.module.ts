@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { HeardAgents } from '../access/heard-agents';
 import { RecentCallers } from '../access/recent-callers';
 import { Config } from '../config/config';
 import { AmqpTransport } from './amqp-transport';
@@ -13,5 +14,5 @@ const transport = {
 };
 
 @Global()
-@Module({ providers: [transport, Bus, RecentCallers], exports: [Bus, NewsTransport, RecentCallers] })
+@Module({ providers: [transport, Bus, HeardAgents, RecentCallers], exports: [Bus, HeardAgents, NewsTransport, RecentCallers] })
 export class EventsModule {}

@@ -3,6 +3,8 @@ export abstract class NewsTransport {
   /** Which part of the installation it is, and whether it is connected to it. */
   abstract readonly part: 'redis' | 'rabbitmq';
   abstract readonly connected: boolean;
+  /** Milliseconds since which it brings what others publish; 0 while it does not. */
+  abstract readonly listeningForMs: number;
   /** Resolves when it was handed over, and rejects while nobody could take it. */
   abstract publish(message: string): Promise<void>;
   /** Once, before anything is published. */

@@ -10,6 +10,7 @@ export class RedisTransport extends NewsTransport {
   private readonly log = new Logger('RedisTransport');
   private readonly publisher;
   private readonly subscriber;
+  private deafUntil = 0;
 
   constructor(url: string) {
     super();
@@ -21,12 +22,17 @@ export class RedisTransport extends NewsTransport {
     return this.publisher.status === 'ready';
   }
 
+  get listeningForMs(): number {
+    return this.subscriber.status === 'ready' ? performance.now() - this.deafUntil : 0;
+  }
+
   async publish(message: string): Promise<void> {
     await this.publisher.publish(CHANNEL, message);
   }
 
   listen(listener: (message: string) => void): void {
     this.subscriber.subscribe(CHANNEL).catch((error: Error) => this.log.warn(`not subscribed: ${error.message}`));
+    this.subscriber.on('ready', () => (this.deafUntil = performance.now()));
     this.subscriber.on('message', (_channel, message) => listener(message));
   }
 

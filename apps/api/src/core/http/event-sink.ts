@@ -12,6 +12,8 @@ export interface EventSink {
   send(event: string, data: unknown, id?: string): void;
   /** Closes the connection after what was sent. */
   end(): void;
+  /** Closes it at once, for a peer that is gone: waits for nothing. */
+  cutOff(): void;
   /** The listener is called once, whoever ended the connection. */
   onClose(listener: () => void): void;
 }

@@ -48,6 +48,10 @@ export class EventSocket implements EventSink {
     this.socket.once('close', () => clearTimeout(timer));
   }
 
+  cutOff(): void {
+    this.socket.terminate();
+  }
+
   onClose(listener: () => void): void {
     this.socket.once('close', listener);
   }

@@ -46,6 +46,10 @@ export class EventStream implements EventSink {
     this.response.end();
   }
 
+  cutOff(): void {
+    this.response.destroy();
+  }
+
   onClose(listener: () => void): void {
     this.response.once('close', () => {
       clearInterval(this.heartbeat);

@@ -6,6 +6,9 @@ import type { Redis } from 'ioredis';
 import { Config } from '../config/config';
 import { connectRedis, KEY_PREFIX } from './redis';
 
+/** Milliseconds that an orderly stop leaves the jobs under way. */
+const STOP_MS = 5_000;
+
 export abstract class RedisClient extends (Object as unknown as new () => Redis) {}
 
 /** Bull closes no connection that it was given: whoever gave them does, when its queues are done. */
@@ -65,7 +68,9 @@ export class QueueModule implements OnApplicationShutdown {
   ) {}
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.queues.all.map((queue) => queue.close()));
+    const closed = Promise.all(this.queues.all.map((queue) => queue.close()));
+    // A Redis that is gone without a word answers no closing either.
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
     this.bull.disconnect();
     this.redis.disconnect();
   }

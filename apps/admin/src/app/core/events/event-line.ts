@@ -1,7 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { backoff } from './backoff';
 
-const ADDRESS = '/api/events';
 /** The server writes at least every 15 s; a line silent for longer is dead, whatever the browser believes. */
 export const SILENCE_MS = 35_000;
 /** A connection that lived this long was a good one: the next failure is the first again. */
@@ -9,7 +8,8 @@ const STEADY_MS = 5_000;
 /** Statuses by which a server says that it has no such stream, or takes no such cursor. */
 const REFUSALS = [400, 403, 404, 405, 406, 410, 501];
 
-export type LineState = 'connecting' | 'live' | 'reconnecting' | 'unavailable';
+/** `over`: the server has told everything that there will ever be. */
+export type LineState = 'connecting' | 'live' | 'reconnecting' | 'unavailable' | 'over';
 /** What a line says: how it stands, that the server was heard, or an event as it came. */
 export type Word =
   | { kind: 'state'; state: LineState; lastEventId?: string }
@@ -18,6 +18,7 @@ export type Word =
 
 /** What a line needs to know and to have done. */
 export interface LineOwner {
+  address: string;
   fetch: typeof fetch;
   token(): string | null;
   /** Whether there is a new token. */
@@ -28,7 +29,7 @@ export interface LineOwner {
   say(word: Word): void;
 }
 
-type Outcome = 'ended' | 'failed' | 'unauthorized' | 'refused';
+type Outcome = 'ended' | 'failed' | 'unauthorized' | 'refused' | 'over';
 
 /**
  * The connection to the server's event stream, opened again whenever it is cut, until it is closed. Resumes by the cursor
@@ -57,6 +58,7 @@ export class EventLine {
       const begun = Date.now();
       const outcome = await this.connect();
       if (closed.aborted) return;
+      if (outcome === 'over') return this.owner.say({ kind: 'state', state: 'over' });
       if (outcome === 'refused' && !this.owner.lastEventId())
         return this.owner.say({ kind: 'state', state: 'unavailable' });
       // A cursor that the server no longer takes: from now on, then.
@@ -78,9 +80,14 @@ export class EventLine {
     let silence = setTimeout(hangUp, SILENCE_MS);
     let opened = false;
     try {
-      const response = await owner.fetch(ADDRESS, { headers: this.headers(), signal: line.signal, cache: 'no-store' });
+      const response = await owner.fetch(owner.address, {
+        headers: this.headers(),
+        signal: line.signal,
+        cache: 'no-store',
+      });
       if (response.status === 401) return 'unauthorized';
       if (REFUSALS.includes(response.status)) return 'refused';
+      if (response.status === 204) return 'over';
       if (!response.ok || !response.body) return 'failed';
       const parser = createParser({
         onEvent: ({ event = 'message', data, id }) =>

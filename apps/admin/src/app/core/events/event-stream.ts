@@ -92,6 +92,7 @@ export class EventStream {
     this.stand(this.status().state === 'live' ? 'reconnecting' : 'connecting');
     this.ring?.say(this.greeting());
     this.line = new EventLine({
+      address: '/api/events',
       fetch: this.fetch,
       token: () => this.session.token,
       renew: () => this.renew(),
@@ -146,6 +147,8 @@ export class EventStream {
       if (before === 'live') this.sayReconnecting();
       return;
     }
+    // The news never end.
+    if (state === 'over') return;
     if (state === 'connecting' && (before === 'reconnecting' || before === 'stale')) return;
     clearTimeout(this.staleTimer);
     if (state === 'live') this.heardAt = Date.now();

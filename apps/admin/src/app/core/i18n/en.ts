@@ -19,6 +19,7 @@ export const en = {
     notFound: 'Page not found',
   },
   common: {
+    download: 'Download',
     skipToContent: 'Skip to the content',
     navigation: 'Main navigation',
     refresh: 'Refresh',

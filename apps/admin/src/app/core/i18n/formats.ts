@@ -1,6 +1,7 @@
 import { computed, inject, Injectable } from '@angular/core';
 import { I18n } from './i18n';
 
+const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
 const DURATION_UNITS = [
   ['day', 86_400],
   ['hour', 3_600],
@@ -36,6 +37,13 @@ export class Formats {
 
   number(value: number): string {
     return this.plain().format(value);
+  }
+
+  /** A size in its largest unit: `4.2 MB`. */
+  bytes(count: number): string {
+    const power = Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log(Math.max(1, count)) / Math.log(1_000)));
+    const value = count / 1_000 ** power;
+    return this.unit(power === 0 ? value : Math.round(value * 10) / 10, BYTE_UNITS[power] ?? 'byte');
   }
 
   /** Milliseconds as `340 ms`, `4.2 sec`, or its two largest units. */

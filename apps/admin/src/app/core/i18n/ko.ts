@@ -21,6 +21,7 @@ export const ko: Catalogue = {
     notFound: '페이지를 찾을 수 없음',
   },
   common: {
+    download: '내려받기',
     skipToContent: '본문으로 건너뛰기',
     navigation: '주 메뉴',
     refresh: '새로 고침',

@@ -134,11 +134,17 @@ export class CommandList {
     });
   }
 
-  private matches({ status, clientId, action }: Pick<Command, 'status' | 'clientId' | 'action'>): boolean {
+  private matches({
+    status,
+    clientId,
+    action,
+    batchId,
+  }: Pick<Command, 'status' | 'clientId' | 'action' | 'batchId'>): boolean {
     const { filters } = this;
     return (
       (!filters.status || filters.status === status) &&
       (!filters.action || filters.action === action) &&
+      (!filters.batchId || filters.batchId === batchId) &&
       (!filters.clientId || filters.clientId === clientId || filters.clientId === this.names.of(clientId))
     );
   }

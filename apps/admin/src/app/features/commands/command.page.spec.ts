@@ -4,7 +4,7 @@ import { type ComponentFixture, TestBed } from '@angular/core/testing';
 import { provideRouter } from '@angular/router';
 import type { CommandState, Permission } from '@gwanje/contracts';
 import { Subject } from 'rxjs';
-import { EventStream } from '../../core/events/event-stream';
+import { EventStream, FETCH } from '../../core/events/event-stream';
 import type { Command, User } from '../../core/http/wire';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
@@ -19,7 +19,8 @@ describe('the page of one command', () => {
   const api = {
     get: jest.fn(),
     logs: jest.fn(),
-    output: jest.fn(),
+    artifacts: jest.fn(),
+    artifact: jest.fn(),
     cancel: jest.fn(),
     retry: jest.fn(),
     clients: jest.fn(),
@@ -34,7 +35,7 @@ describe('the page of one command', () => {
     may('commands.cancel', 'commands.retry');
     is('running');
     api.logs.mockResolvedValue([{ eventType: 'created', attempt: 1, createdAt: '2026-03-05T12:00:00Z', data: null }]);
-    api.output.mockResolvedValue([]);
+    api.artifacts.mockResolvedValue([]);
     api.clients.mockResolvedValue({ items: [{ id: 'client-1', name: 'till-1', status: 'online' }], nextCursor: null });
     news = new Subject();
     const events = {
@@ -49,6 +50,8 @@ describe('the page of one command', () => {
         { provide: CommandsApi, useValue: api },
         { provide: EventStream, useValue: events },
         { provide: Session, useValue: { user } },
+        // There is nothing left to stream.
+        { provide: FETCH, useValue: () => Promise.resolve({ status: 204 }) },
       ],
     });
     TestBed.inject(I18n).choose('en');
@@ -108,7 +111,7 @@ describe('the page of one command', () => {
     await shows('dd', '1 of 3');
     await shows('section', 'No result yet');
     await shows('section', 'The command has printed nothing');
-    expect(page.querySelector('li small')).toBeNull();
+    expect(page.querySelector('li')?.textContent).not.toContain('Attempt');
     expect(buttons()).toEqual(['Cancel the command']);
   });
 
@@ -119,15 +122,35 @@ describe('the page of one command', () => {
       errorMessage: 'paper jam',
       result: { success: false, data: { tray: 2 }, durationMs: 61_000 },
     });
-    api.output.mockResolvedValue([{ attempt: 1, seq: 0, stream: 'stderr', text: 'jam <i>in</i> tray' }]);
+    api.artifacts.mockResolvedValue([{ id: 'f1', name: '<b>log</b>.txt', contentType: 'text/html', size: 4_200 }]);
     news.next({ id: 'other' });
     news.next({ id: 'c1' });
     await shows('.error', 'paper jam');
-    await shows('pre .stderr', 'jam <i>in</i> tray');
+    await shows('figcaption', '<b>log</b>.txt');
+    await shows('figcaption', '4.2 kB');
+    // Whatever a machine calls it, only pictures are shown.
+    expect(api.artifact).not.toHaveBeenCalled();
     await shows('dd', '1 min 1 sec');
-    await shows('li small', 'Attempt 1');
+    await shows('li', 'Attempt 1');
     expect(api.get).toHaveBeenCalledTimes(2);
-    expect(buttons()).toEqual(['Run again']);
+    expect(buttons()).toEqual(['Run again', 'Download']);
+  });
+
+  it('explains a state that does not speak for itself', async () => {
+    is('indeterminate', { errorMessage: 'the agent stopped' });
+    await open();
+    await shows('.explained', 'it may or may not have happened');
+  });
+
+  it('shows a picture as a picture', async () => {
+    is('completed');
+    Object.assign(URL, { createObjectURL: () => 'blob:picture', revokeObjectURL: () => undefined });
+    api.artifacts.mockResolvedValue([{ id: 'f1', name: 'screen.png', contentType: 'image/png', size: 10 }]);
+    api.artifact.mockResolvedValue(new Blob(['x']));
+    await open();
+    const picture = (await shows('figure a')).querySelector('img');
+    expect([picture?.getAttribute('src'), picture?.alt]).toEqual(['blob:picture', 'Picture screen.png']);
+    expect(api.artifact).toHaveBeenCalledWith('c1', 'f1');
   });
 
   it('offers only what the state and the person’s rights allow', async () => {

@@ -7,7 +7,7 @@ import { EMERGENCY_PRIORITY, END_STATES, LEGAL_MOVES } from '@gwanje/contracts';
 import { auditTime, filter, merge } from 'rxjs';
 import { EventStream } from '../../core/events/event-stream';
 import { type Problem, toProblem } from '../../core/http/problem';
-import type { Command, CommandLog, CommandOutput } from '../../core/http/wire';
+import type { Command, CommandLog } from '../../core/http/wire';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
@@ -16,8 +16,11 @@ import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { StateChip } from '../../shared/state-chip';
 import { ClientNames } from './client-names';
-import { CommandsApi } from './commands-api';
+import { type Artifact, CommandsApi } from './commands-api';
 import { durationOf } from './duration';
+import { Files } from './files';
+import { OutputFeed } from './output/output-feed';
+import { OutputView } from './output/output-view';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
@@ -35,14 +38,24 @@ const TIME_WORDS = {
 interface Shown {
   command: Command;
   logs: CommandLog[];
-  output: CommandOutput[];
+  artifacts: Artifact[];
 }
 
 /** One command: what was asked, what came of it, what it printed, and its history; read again when there is news of it. */
 @Component({
   selector: 'gw-command-page',
-  imports: [EmptyState, Icon, MatButtonModule, MatProgressBarModule, ProblemNotice, RouterLink, StateChip],
-  providers: [ClientNames],
+  imports: [
+    EmptyState,
+    Files,
+    Icon,
+    MatButtonModule,
+    MatProgressBarModule,
+    OutputView,
+    ProblemNotice,
+    RouterLink,
+    StateChip,
+  ],
+  providers: [ClientNames, OutputFeed],
   templateUrl: './command.page.html',
   styleUrl: './command.page.scss',
   changeDetection: ChangeDetectionStrategy.OnPush,
@@ -54,6 +67,7 @@ export class CommandPage {
   private readonly events = inject(EventStream);
   private readonly user = inject(Session).user;
   private readonly names = inject(ClientNames);
+  private readonly feed = inject(OutputFeed);
   protected readonly formats = inject(Formats);
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
@@ -86,9 +100,10 @@ export class CommandPage {
 
   constructor() {
     effect(() => {
-      this.id();
+      const id = this.id();
       untracked(() => {
         this.shown.set(null);
+        this.feed.watch(id);
         void this.load();
       });
     });
@@ -103,10 +118,11 @@ export class CommandPage {
     try {
       const command = await this.api.get(id);
       // After the command: whatever it says has ended is then complete here.
-      const [logs, output] = await Promise.all([this.api.logs(id), this.api.output(id)]);
+      const [logs, artifacts] = await Promise.all([this.api.logs(id), this.api.artifacts(id)]);
       void this.names.meet([command.clientId]);
       if (id !== this.id()) return;
-      this.shown.set({ command, logs, output });
+      this.shown.set({ command, logs, artifacts });
+      if (!this.hasEnded()) this.feed.resume(id);
       this.problem.set(null);
     } catch (error) {
       if (id === this.id()) this.problem.set(toProblem(error));
@@ -132,6 +148,18 @@ export class CommandPage {
 
   protected pretty(value: unknown): string {
     return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+  }
+
+  /** What a state means that does not speak for itself, and what to do. */
+  protected explained(): string | null {
+    const status = this.command()?.status;
+    return (this.words().explained as Partial<Record<string, string>>)[status ?? ''] ?? null;
+  }
+
+  /** How long it took from one entry of the history to the next. */
+  protected since(logs: readonly CommandLog[], index: number): string | null {
+    const [from, to] = [logs[index - 1], logs[index]];
+    return from && to ? this.formats.duration(Date.parse(to.createdAt) - Date.parse(from.createdAt)) : null;
   }
 
   protected eventWords(event: string): string {

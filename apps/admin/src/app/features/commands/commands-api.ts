@@ -9,13 +9,46 @@ export interface CommandFilters {
   status?: CommandState;
   clientId?: string;
   action?: string;
+  batchId?: string;
 }
 
-export interface NewCommand {
-  clientId: string;
+/** What is sent, to one machine or to many. Times are UTC ISO 8601. */
+export interface Order {
   action: string;
   payload: Record<string, unknown>;
   priority: number;
+  timeoutMs?: number;
+  notBefore?: string;
+  expiresAt?: string;
+  maxAttempts?: number;
+}
+
+export interface Targets {
+  clientIds?: string[];
+  groups?: string[];
+  labels?: Record<string, string>;
+  all?: true;
+}
+
+/** How many machines are meant, and which of them are off; `offlineClients` are the first of these. */
+export interface Preview {
+  count: number;
+  offline: number;
+  offlineClients: { id: string; name: string }[];
+}
+
+export interface Batch {
+  id: string;
+  action: string;
+  total: number;
+  byStatus: Partial<Record<CommandState, number>>;
+}
+
+export interface Artifact {
+  id: string;
+  name: string;
+  contentType: string;
+  size: number;
 }
 
 /** The calls of these pages. Each throws an HttpErrorResponse. */
@@ -41,8 +74,31 @@ export class CommandsApi {
   }
 
   /** The same `key` never creates a second command. */
-  create(command: NewCommand, key: string): Promise<Command> {
-    return firstValueFrom(this.http.post<Command>('/api/commands', command, { headers: { 'Idempotency-Key': key } }));
+  create(order: Order & { clientId: string }, key: string): Promise<Command> {
+    return firstValueFrom(this.http.post<Command>('/api/commands', order, { headers: { 'Idempotency-Key': key } }));
+  }
+
+  /** The same `key` never creates a second batch. */
+  createBatch(order: Order & { targets: Targets }, key: string): Promise<{ batchId: string; count: number }> {
+    const options = { headers: { 'Idempotency-Key': key } };
+    return firstValueFrom(this.http.post<{ batchId: string; count: number }>('/api/commands/batch', order, options));
+  }
+
+  preview(targets: Targets, action: string): Promise<Preview> {
+    return firstValueFrom(this.http.post<Preview>('/api/commands/preview', { targets, action }));
+  }
+
+  batch(id: string): Promise<Batch> {
+    return firstValueFrom(this.http.get<Batch>(`/api/batches/${encodeURIComponent(id)}`));
+  }
+
+  async artifacts(id: string): Promise<Artifact[]> {
+    return (await firstValueFrom(this.http.get<{ items: Artifact[] }>(`${address(id)}/artifacts`))).items;
+  }
+
+  artifact(id: string, artifactId: string): Promise<Blob> {
+    const path = `${address(id)}/artifacts/${encodeURIComponent(artifactId)}`;
+    return firstValueFrom(this.http.get(path, { responseType: 'blob' }));
   }
 
   cancel(id: string): Promise<Command> {

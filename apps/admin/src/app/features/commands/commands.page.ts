@@ -1,5 +1,6 @@
 import { ChangeDetectionStrategy, Component, computed, effect, inject, input, untracked } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
+import { MatCheckboxModule } from '@angular/material/checkbox';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { MatInputModule } from '@angular/material/input';
 import { MatProgressBarModule } from '@angular/material/progress-bar';
@@ -15,9 +16,11 @@ import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { StateChip } from '../../shared/state-chip';
+import { BatchProgress } from './batch-progress';
 import { ClientNames } from './client-names';
 import { CommandList } from './command-list';
 import { durationOf } from './duration';
+import { Selection } from './selection';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
@@ -25,6 +28,8 @@ import { ko } from './words/ko';
 @Component({
   selector: 'gw-commands-page',
   imports: [
+    BatchProgress,
+    MatCheckboxModule,
     EmptyState,
     Icon,
     MatButtonModule,
@@ -36,7 +41,7 @@ import { ko } from './words/ko';
     RouterLink,
     StateChip,
   ],
-  providers: [ClientNames, CommandList],
+  providers: [ClientNames, CommandList, Selection],
   templateUrl: './commands.page.html',
   styleUrl: './commands.page.scss',
   changeDetection: ChangeDetectionStrategy.OnPush,
@@ -45,12 +50,14 @@ export class CommandsPage {
   readonly status = input<string>();
   readonly client = input<string>();
   readonly action = input<string>();
+  readonly batch = input<string>();
 
   private readonly router = inject(Router);
   private readonly events = inject(EventStream);
   private readonly user = inject(Session).user;
   protected readonly list = inject(CommandList);
   protected readonly names = inject(ClientNames);
+  protected readonly selection = inject(Selection);
   protected readonly formats = inject(Formats);
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
@@ -61,7 +68,9 @@ export class CommandsPage {
   protected readonly durationOf = durationOf;
 
   protected readonly knownStatus = computed(() => COMMAND_STATES.find((state) => state === this.status()));
-  protected readonly filtered = computed(() => Boolean(this.knownStatus() ?? this.client() ?? this.action()));
+  protected readonly filtered = computed(() =>
+    Boolean(this.knownStatus() ?? this.client() ?? this.action() ?? this.batch()),
+  );
   protected readonly isLive = computed(() => this.events.connection().state === 'live');
   protected readonly isUnavailable = computed(() => this.events.connection().state === 'unavailable');
   protected readonly maySend = computed(() => this.user()?.permissions.includes('commands.create') ?? false);
@@ -71,19 +80,30 @@ export class CommandsPage {
       const status = this.knownStatus();
       const clientId = this.client();
       const action = this.action();
+      const batchId = this.batch();
       untracked(
         () =>
-          void this.list.load({ ...(status && { status }), ...(clientId && { clientId }), ...(action && { action }) }),
+          void this.list.load({
+            ...(status && { status }),
+            ...(clientId && { clientId }),
+            ...(action && { action }),
+            ...(batchId && { batchId }),
+          }),
       );
     });
   }
 
-  protected filter(change: { status?: CommandState | null; client?: string | null; action?: string | null }): void {
+  protected filter(change: {
+    status?: CommandState | null;
+    client?: string | null;
+    action?: string | null;
+    batch?: string | null;
+  }): void {
     void this.router.navigate([], { queryParams: change, queryParamsHandling: 'merge' });
   }
 
   protected clearFilters(): void {
-    this.filter({ status: null, client: null, action: null });
+    this.filter({ status: null, client: null, action: null, batch: null });
   }
 
   protected refresh(): void {
