@@ -12,7 +12,7 @@ import { Icon } from './icon';
   template: `
     <mat-form-field appearance="outline" subscriptSizing="dynamic">
       <mat-label>{{ label() }}</mat-label>
-      <mat-chip-grid #grid [attr.aria-label]="label()">
+      <mat-chip-grid #grid [attr.aria-label]="tags().length > 0 ? text().common.chosen : null">
         @for (tag of tags(); track tag) {
           <mat-chip-row (removed)="remove(tag)">
             {{ tag }}
@@ -21,18 +21,19 @@ import { Icon } from './icon';
             </button>
           </mat-chip-row>
         }
-        <input
-          autocomplete="off"
-          spellcheck="false"
-          [attr.list]="suggestions().length > 0 ? listId : null"
-          [matChipInputFor]="grid"
-          [matChipInputSeparatorKeyCodes]="separators"
-          [matChipInputAddOnBlur]="true"
-          [attr.aria-invalid]="fault() !== null"
-          (input)="isWrong.set(false)"
-          (matChipInputTokenEnd)="add($event)"
-        />
       </mat-chip-grid>
+      <!-- Beside the grid, whose children are rows. -->
+      <input
+        autocomplete="off"
+        spellcheck="false"
+        [attr.list]="suggestions().length > 0 ? listId : null"
+        [matChipInputFor]="grid"
+        [matChipInputSeparatorKeyCodes]="separators"
+        [matChipInputAddOnBlur]="true"
+        [attr.aria-invalid]="fault() !== null"
+        (input)="isWrong.set(false)"
+        (matChipInputTokenEnd)="add($event)"
+      />
       <datalist [id]="listId">
         @for (suggestion of suggestions(); track suggestion) {
           <option [value]="suggestion"></option>
@@ -78,11 +79,12 @@ export class TagField {
   protected readonly isWrong = signal(false);
 
   protected add({ value, chipInput }: MatChipInputEvent): void {
-    const tag = value.trim();
-    this.isWrong.set(tag !== '' && !this.pattern().test(tag));
+    // What was pasted may be several.
+    const added = value.split(',').flatMap((tag) => tag.trim() || []);
+    this.isWrong.set(added.some((tag) => !this.pattern().test(tag)));
     if (this.isWrong()) return;
     chipInput.clear();
-    if (tag && !this.tags().includes(tag)) this.tags.update((tags) => [...tags, tag]);
+    if (added.length > 0) this.tags.update((tags) => [...new Set([...tags, ...added])]);
   }
 
   protected remove(tag: string): void {

@@ -51,6 +51,7 @@ export const en = {
     copyFailed: 'The browser did not allow it. Select the text and copy it.',
     shownOnce: 'This is shown once only. Keep it now, in a safe place.',
     done: 'I have kept it',
+    chosen: 'Chosen so far',
     removeTag: (tag: string): string => `Remove ${tag}`,
     typeToConfirm: (name: string): string => `Type ${name} to confirm`,
   },

@@ -53,6 +53,7 @@ export const ko: Catalogue = {
     copyFailed: '브라우저가 복사를 허용하지 않았습니다. 직접 선택해서 복사하세요.',
     shownOnce: '지금 한 번만 표시됩니다. 안전한 곳에 보관하세요.',
     done: '보관했습니다',
+    chosen: '선택한 값',
     removeTag: (tag) => `${tag} 제거`,
     typeToConfirm: (name) => `확인을 위해 ${name} 입력`,
   },

@@ -24,7 +24,7 @@ import { en } from './words/en';
 import { ko } from './words/ko';
 
 const STATES = ['online', 'offline'] as const;
-const NARROW = '(max-width: 840px)';
+const NARROW = '(max-width: 1100px)';
 /** Height of a row in pixels, the same as in the style sheet. */
 const ROW_HEIGHT = 48;
 const CARD_HEIGHT = 88;

@@ -1,6 +1,6 @@
 import { Dialog, type DialogConfig, type DialogRef } from '@angular/cdk/dialog';
 import { createGlobalPositionStrategy } from '@angular/cdk/overlay';
-import { DOCUMENT, inject, Injectable, Injector, type Type } from '@angular/core';
+import { afterNextRender, DOCUMENT, inject, Injectable, Injector, type Type } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { Router } from '@angular/router';
 import { fromEvent } from 'rxjs';
@@ -28,12 +28,13 @@ export class Shortcuts {
     fromEvent<KeyboardEvent>(this.document, 'keydown')
       .pipe(takeUntilDestroyed())
       .subscribe((event) => this.press(event));
+    // So that it is there at once when somebody types on.
+    afterNextRender(() => void loadPalette());
   }
 
   openPalette(): void {
     const positionStrategy = createGlobalPositionStrategy(this.injector).centerHorizontally().top('10vh');
-    const palette = (): Promise<Type<unknown>> => import('./palette').then((m) => m.Palette);
-    void this.open(palette, { positionStrategy, ariaLabel: this.text().palette.title });
+    void this.open(loadPalette, { positionStrategy, ariaLabel: this.text().palette.title });
   }
 
   openList(): void {
@@ -83,6 +84,8 @@ export class Shortcuts {
     return this.document.querySelector('[aria-modal=true]') !== null;
   }
 }
+
+const loadPalette = (): Promise<Type<unknown>> => import('./palette').then((m) => m.Palette);
 
 /** Also on a keyboard that writes no Latin letters, such as the Korean one: the key in the place of that letter. */
 function letterOf({ key, code }: KeyboardEvent): string | null {

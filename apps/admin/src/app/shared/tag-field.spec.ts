@@ -1,0 +1,53 @@
+import { type ComponentFixture, TestBed } from '@angular/core/testing';
+import { I18n } from '../core/i18n/i18n';
+import { TagField } from './tag-field';
+
+describe('a field of tags', () => {
+  let fixture: ComponentFixture<TagField>;
+  let field: HTMLElement;
+  const input = (): HTMLInputElement => field.querySelector('input') as HTMLInputElement;
+
+  beforeEach(async () => {
+    TestBed.inject(I18n).choose('en');
+    fixture = TestBed.createComponent(TagField);
+    fixture.componentRef.setInput('label', 'Labels');
+    fixture.componentRef.setInput('tags', ['note=a, b']);
+    fixture.componentRef.setInput('pattern', /^[^=]+=/);
+    fixture.componentRef.setInput('wrong', 'Write name=value');
+    field = fixture.nativeElement as HTMLElement;
+    await fixture.whenStable();
+  });
+
+  async function type(text: string, end: Event): Promise<void> {
+    input().value = text;
+    input().dispatchEvent(new Event('input'));
+    input().dispatchEvent(end);
+    await fixture.whenStable();
+  }
+
+  const enter = (): Event => new KeyboardEvent('keydown', { key: 'Enter', keyCode: 13 });
+
+  it('adds what was typed or pasted, each once, and leaves what was there as it is', async () => {
+    await type('site=seoul', enter());
+    await type(' floor=3, site=seoul,', new Event('blur'));
+    expect(fixture.componentInstance.tags()).toEqual(['note=a, b', 'site=seoul', 'floor=3']);
+    expect(input().value).toBe('');
+  });
+
+  it('keeps what is wrong in the field, and says so until it is mended', async () => {
+    await type('seoul', new Event('blur'));
+    expect(field.querySelector('[role=alert]')?.textContent).toBe('Write name=value');
+    expect(input().value).toBe('seoul');
+    expect(fixture.componentInstance.tags()).toEqual(['note=a, b']);
+    await type('site=seoul', new Event('blur'));
+    expect(field.querySelector('[role=alert]')).toBeNull();
+  });
+
+  it('takes one away, and says what the server has against the list', async () => {
+    field.querySelector<HTMLElement>('button[aria-label="Remove note=a, b"]')?.click();
+    fixture.componentRef.setInput('fault', 'has too many');
+    await fixture.whenStable();
+    expect(fixture.componentInstance.tags()).toEqual([]);
+    expect(field.querySelector('[role=alert]')?.textContent).toBe('has too many');
+  });
+});
