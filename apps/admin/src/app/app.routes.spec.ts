@@ -1,4 +1,4 @@
-import { Component, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, signal } from '@angular/core';
 import { TestBed } from '@angular/core/testing';
 import { provideRouter, Router, RouterOutlet, type Routes } from '@angular/router';
 import type { Permission } from '@gwanje/contracts';
@@ -7,7 +7,12 @@ import type { User } from './core/http/wire';
 import { Session } from './core/session/session';
 import { PAGES } from './pages';
 
-@Component({ selector: 'gw-any', imports: [RouterOutlet], template: '<router-outlet />' })
+@Component({
+  selector: 'gw-any',
+  imports: [RouterOutlet],
+  template: '<router-outlet />',
+  changeDetection: ChangeDetectionStrategy.OnPush,
+})
 class Any {}
 
 /** The same routes with nothing to draw. */

@@ -43,6 +43,15 @@ describe('a field of tags', () => {
     expect(field.querySelector('[role=alert]')).toBeNull();
   });
 
+  it('does not grow under the pointer that is about to press a button', async () => {
+    document.dispatchEvent(new Event('pointerdown'));
+    await type('site=seoul', new Event('blur'));
+    expect(fixture.componentInstance.tags()).toEqual(['note=a, b']);
+    document.dispatchEvent(new Event('pointerup'));
+    // Before the click that follows.
+    expect(fixture.componentInstance.tags()).toEqual(['note=a, b', 'site=seoul']);
+  });
+
   it('takes one away, and says what the server has against the list', async () => {
     field.querySelector<HTMLElement>('button[aria-label="Remove note=a, b"]')?.click();
     fixture.componentRef.setInput('fault', 'has too many');

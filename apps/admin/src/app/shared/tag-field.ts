@@ -1,6 +1,6 @@
 import { COMMA, ENTER } from '@angular/cdk/keycodes';
 import { ChangeDetectionStrategy, Component, inject, input, model, signal } from '@angular/core';
-import { type MatChipInputEvent, MatChipsModule } from '@angular/material/chips';
+import { MatChipsModule } from '@angular/material/chips';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { I18n } from '../core/i18n/i18n';
 import { Icon } from './icon';
@@ -24,15 +24,16 @@ import { Icon } from './icon';
       </mat-chip-grid>
       <!-- Beside the grid, whose children are rows. -->
       <input
+        #field
         autocomplete="off"
         spellcheck="false"
         [attr.list]="suggestions().length > 0 ? listId : null"
         [matChipInputFor]="grid"
         [matChipInputSeparatorKeyCodes]="separators"
-        [matChipInputAddOnBlur]="true"
         [attr.aria-invalid]="fault() !== null"
         (input)="isWrong.set(false)"
-        (matChipInputTokenEnd)="add($event)"
+        (matChipInputTokenEnd)="add(field)"
+        (blur)="leave(field)"
       />
       <datalist [id]="listId">
         @for (suggestion of suggestions(); track suggestion) {
@@ -59,6 +60,11 @@ import { Icon } from './icon';
       font: var(--mat-sys-body-small);
     }
   `,
+  host: {
+    '(document:pointerdown)': 'isPressed = true',
+    '(document:pointerup)': 'release()',
+    '(document:pointercancel)': 'release()',
+  },
   changeDetection: ChangeDetectionStrategy.OnPush,
 })
 export class TagField {
@@ -78,12 +84,27 @@ export class TagField {
   protected readonly separators = [ENTER, COMMA];
   protected readonly isWrong = signal(false);
 
-  protected add({ value, chipInput }: MatChipInputEvent): void {
+  protected isPressed = false;
+  private left?: HTMLInputElement;
+
+  /** A field that grows under the pointer would move the button that is being pressed: that waits until it is let go. */
+  protected leave(field: HTMLInputElement): void {
+    if (this.isPressed) this.left = field;
+    else this.add(field);
+  }
+
+  protected release(): void {
+    this.isPressed = false;
+    if (this.left) this.add(this.left);
+    this.left = undefined;
+  }
+
+  protected add(field: HTMLInputElement): void {
     // What was pasted may be several.
-    const added = value.split(',').flatMap((tag) => tag.trim() || []);
+    const added = field.value.split(',').flatMap((tag) => tag.trim() || []);
     this.isWrong.set(added.some((tag) => !this.pattern().test(tag)));
     if (this.isWrong()) return;
-    chipInput.clear();
+    field.value = '';
     if (added.length > 0) this.tags.update((tags) => [...new Set([...tags, ...added])]);
   }
 
