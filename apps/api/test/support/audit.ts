@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import request from 'supertest';
 import { v7 as uuid } from 'uuid';
 import { type AuditEntry, AuditService } from '../../src/audit/audit.service';
-import { AuditModule } from '../../src/audit/audit.module';
+import { AuditWorkerModule } from '../../src/audit/audit-worker.module';
 import { EXPORTS_QUEUE } from '../../src/audit/exports/export-clerk';
 import { Sealer } from '../../src/audit/sealer';
 import { loadConfig } from '../../src/core/config/config';
 import { ConfigModule } from '../../src/core/config/config.module';
 import { DatabaseModule } from '../../src/core/database/database.module';
+import { EventsModule } from '../../src/core/events/events.module';
 import { QueueModule } from '../../src/core/queue/queue.module';
 import { eventually, type TestEnvironment } from './environment';
 
@@ -97,7 +98,7 @@ export async function startAudit(
     ...settings,
   });
   const module = class OneMoreProcess {};
-  const imports = [ConfigModule.with(config), DatabaseModule, QueueModule, AuditModule];
+  const imports = [ConfigModule.with(config), DatabaseModule, QueueModule, EventsModule, AuditWorkerModule];
   const app = await NestFactory.createApplicationContext({ module, imports }, { logger: false, abortOnError: false });
   // Bull cannot be closed while its worker is still being set up: an unhandled rejection would end the process.
   const queue = app.get<Queue & { bclient: { blocked?: boolean } }>(getQueueToken(EXPORTS_QUEUE), { strict: false });
