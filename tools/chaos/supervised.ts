@@ -101,9 +101,11 @@ export class Supervised {
     this.send({ arm: point, countdown });
   }
 
-  disarm(): void {
-    this.armed.clear();
-    this.send({ disarm: true });
+  /** One point, or all of them. */
+  disarm(point?: string): void {
+    if (point === undefined) this.armed.clear();
+    else this.armed.delete(point);
+    this.send({ disarm: point ?? true });
   }
 
   setClock(offsetMs: number): void {
