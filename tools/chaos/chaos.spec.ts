@@ -12,7 +12,7 @@ const MARKED = ['apps/api/src', 'apps/agent/src'];
 const points = MARKED.flatMap(killPoints);
 /** So many things have to go wrong in the gate, in at most so many minutes beside the walk through the kill points. */
 const INJECTIONS = 300;
-const MINUTES = 5;
+const MINUTES = 6;
 /** What takes longer than a gate should. */
 const LONG = /beyond every time-out|rolling restart/;
 
@@ -43,7 +43,7 @@ describe('servers and agents under faults', () => {
 
   it('lose nothing and do nothing twice, though one of them dies at every kill point in turn', async () => {
     const nemeses = NEMESES.filter(({ name }) => !LONG.test(name));
-    const amount = { minutes: MINUTES, injections: INJECTIONS, pauseMs: 700, walk: true };
+    const amount = { minutes: MINUTES, injections: INJECTIONS, pauseMs: 1_500, walk: true };
     const plan: Plan = { seed: 42, servers: 2, agents: 3, rate: 20, nemeses, ...amount };
     const outcome = await run(backends, plan, () => undefined);
     process.stdout.write(`${describeOutcome(plan, outcome)}\n`);

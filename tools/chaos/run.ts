@@ -33,7 +33,8 @@ export interface Outcome {
   settledAfter: number | null;
 }
 
-const PROCESS_LANES: readonly Lane[] = ['servers', 'agents'];
+/** Those that end processes, or keep servers from starting. */
+const AFTER_THE_WALK: readonly Lane[] = ['servers', 'agents', 'postgres'];
 const WALK = 'SIGKILL at a kill point that was left';
 const SETTLE_MS = 90_000;
 /** Between two strikes of one lane, at most: the load must go on now and then. */
@@ -67,8 +68,8 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
     };
     const lanes = LANES.map((lane): LanePlan => {
       const random = new Random(plan.seed, lane);
-      // Whoever walks has the processes for itself.
-      const waits = (): boolean => walking && PROCESS_LANES.includes(lane);
+      // Whoever walks needs processes that come back.
+      const waits = (): boolean => walking && AFTER_THE_WALK.includes(lane);
       const own = nemeses.filter((one) => one.lane === lane);
       return { nemeses: own, random, pauseMs: plan.pauseMs ?? PAUSE_MS[lane], waits, isEnough };
     });

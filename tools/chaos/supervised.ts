@@ -7,7 +7,7 @@ import { ROOT } from '../start/folder';
 /** What was compiled once serves all runs. */
 const COMPILED = join(ROOT, '.gwanje', 'chaos', 'compiled');
 const RESTART_MS = 100;
-const STARTING_MS = 15_000;
+const STARTING_MS = 30_000;
 
 export interface Exit {
   at: number;

@@ -41,7 +41,9 @@ export class HttpLink {
   disturbed = 0;
   /** Answers that no trouble excuses. */
   readonly unexpected: Unexpected[] = [];
-  private readonly keepAlive = new Agent({ keepAlive: true, maxSockets: Infinity });
+  private readonly keepAlive = new Agent({ keepAlive: true, maxSockets: 256 });
+  /** Streams have connections of their own, however many there are. */
+  private readonly streams = new Agent({ keepAlive: false, maxSockets: Infinity });
   private readonly sockets = new Set<Socket>();
   private readonly replays = new Set<Promise<void>>();
   private turn = 0;
@@ -79,6 +81,7 @@ export class HttpLink {
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     this.keepAlive.destroy();
+    this.streams.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
 
@@ -143,8 +146,9 @@ export class HttpLink {
   private sendTo(port: number, { method, path, headers, body }: Call): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       let answered = false;
+      const isStream = headers.accept === 'text/event-stream';
       const outgoing = request(
-        { host: '127.0.0.1', port, method, path, headers, agent: this.keepAlive },
+        { host: '127.0.0.1', port, method, path, headers, agent: isStream ? this.streams : this.keepAlive },
         (response) => {
           answered = true;
           const status = response.statusCode ?? 0;
