@@ -294,6 +294,18 @@ export const BUGS: readonly Bug[] = [
     nemeses: [onPostgresLine('connection reset'), ...named('killed backends of PostgreSQL')],
   },
   {
+    name: 'two claims for one client do not wait for each other',
+    patches: [
+      replace(
+        `${API}commands/command-store.ts`,
+        ' ORDER BY id FOR NO KEY UPDATE`, [clientIds]',
+        ' ORDER BY id`, [clientIds]',
+      ),
+    ],
+    nemeses: named('FLUSHALL'),
+    load: { failing: 60, slow: true, rate: 40 },
+  },
+  {
     name: 'the history is not written with a claim',
     patches: [
       replace(

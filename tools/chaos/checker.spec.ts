@@ -8,6 +8,7 @@ const row = (change: Partial<Row> = {}): Row => ({
   id: ID,
   clientId: MACHINE,
   tag: TAG,
+  batchId: null,
   action: 'shell',
   status: 'completed',
   attempt: 1,
@@ -71,6 +72,7 @@ const history = (change: Partial<History> = {}): History => ({
   effects: [effect()],
   files: new Map(),
   agentEnds: [],
+  overruns: [],
   ...change,
 });
 const faults = (change: Partial<History>): Fault[] => [...new Set(check(history(change)).map(({ fault }) => fault))];

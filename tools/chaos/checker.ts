@@ -4,8 +4,8 @@ import type { Audit, Call, Effect, History, Log, Row } from './history';
 export const FAULTS = ['lost', 'doubled', 'illegal', 'stale-accepted', 'unexplained'] as const;
 /**
  * lost: accepted, and it is not there, not at an end, or without its effect or its result. doubled: one intention, two commands or two
- * effects. illegal: a history that the table of moves does not allow, or an effect where its state excludes one. stale-accepted: the word
- * or the effect of an attempt that was over. unexplained: something happened that no witness accounts for.
+ * effects. illegal: a history that the table of moves does not allow, an effect where its state excludes one, or more in flight than there
+ * are slots. stale-accepted: the word or the effect of an attempt that was over. unexplained: something happened that no witness accounts for.
  */
 export type Fault = (typeof FAULTS)[number];
 
@@ -60,8 +60,11 @@ export function check(history: History): Finding[] {
     checkWords(one, say);
     checkExplained(one, history, say);
   }
+  checkBatches(history, report);
+  for (const { clientId, taken, slots, at } of history.overruns)
+    report('illegal', null, `${clientId} had ${taken} in flight and ${slots} slots at ${new Date(at).toISOString()}`);
   for (const { commandId, action, outcome } of history.audits) {
-    if (outcome === 'done' && !rows.has(commandId))
+    if (outcome === 'done' && action !== BATCH && !rows.has(commandId))
       report('unexplained', commandId, `an audit row ${action}, and no such command`);
   }
   for (const { commandId, tag } of history.effects) {
@@ -88,6 +91,8 @@ function checkCreates(
     const answered = new Set(calls.flatMap(({ status, id }) => (status === 201 && id ? [id] : [])));
     for (const id of answered)
       if (!rows.has(id)) report('lost', id, `${tag} was answered with 201, and is not in PostgreSQL`);
+    if (found.length === 0 && calls.some(({ status, id }) => status === 201 && id === null))
+      report('lost', null, `${tag} was answered with 201, and is not in PostgreSQL`);
     if (answered.size > 1)
       report('doubled', [...answered].join(' '), `the repeats of ${tag} were answered with different commands`);
     if (found.length > 1)
@@ -97,6 +102,25 @@ function checkCreates(
   }
   const meant = new Set(creates.map(({ tag }) => tag));
   for (const { id, tag } of all) if (!meant.has(tag ?? '')) report('unexplained', id, 'no client asked for it');
+}
+
+const BATCH = 'commands.create_batch';
+
+/** Each batch is audited once, and what is audited is there. */
+function checkBatches({ rows, audits }: History, report: (fault: Fault, id: string | null, why: string) => void): void {
+  const stored = groupBy(
+    rows.filter(({ batchId }) => batchId !== null),
+    ({ batchId }) => batchId ?? '',
+  );
+  const audited = groupBy(
+    audits.filter(({ action }) => action === BATCH),
+    ({ commandId }) => commandId,
+  );
+  for (const id of new Set([...stored.keys(), ...audited.keys()])) {
+    const [commands, entries] = [stored.get(id)?.length ?? 0, audited.get(id)?.length ?? 0];
+    if (commands === 0 || entries !== 1)
+      report('unexplained', null, `batch ${id} has ${commands} commands and ${entries} audit rows`);
+  }
 }
 
 const STATE_OF_EVENT: Record<string, CommandState> = { created: 'pending', retry: 'pending' };
@@ -147,7 +171,7 @@ function checkEffects(
   if (!create) return;
   if (create.effect === 'none' && row.status === 'completed') {
     const echo = (row.result?.data as { echo?: unknown } | null)?.echo;
-    if (echo !== create.tag)
+    if (echo !== create.tag.split('/')[0])
       say('unexplained', `it is completed with the result of something else: ${JSON.stringify(row.result)}`);
   }
   if (create.effect === 'file' && row.status === 'completed' && history.files.get(create.tag) !== create.tag)
@@ -209,7 +233,7 @@ function checkAudit({ row, logs, audits }: Case, say: (fault: Fault, why: string
     if (audited(action) !== times)
       say('unexplained', `${audited(action)} audit rows ${action}, and the history has ${times}`);
   };
-  expect('commands.create', 1);
+  expect('commands.create', row.batchId === null ? 1 : 0);
   expect('commands.retry', logged('retry', 'operator'));
   const ends = audits.filter(
     ({ action, detail }) => action === 'commands.result' && ['completed', 'failed'].includes(String(detail['state'])),

@@ -18,6 +18,7 @@ export interface History {
   files: ReadonlyMap<string, string>;
   /** When an agent's process ended, however it ended, by client. */
   agentEnds: readonly { clientId: string; at: number }[];
+  overruns: readonly Overrun[];
 }
 
 export const EFFECTS = ['shell', 'file', 'none'] as const;
@@ -46,7 +47,9 @@ export type Call =
 export interface Row {
   id: string;
   clientId: string;
+  /** Of a batch: with the client, `<tag>/<client id>`. */
   tag: string | null;
+  batchId: string | null;
   action: string;
   status: CommandState;
   attempt: number;
@@ -68,6 +71,7 @@ export interface Log {
 }
 
 export interface Audit {
+  /** Or the batch. */
   commandId: string;
   action: string;
   outcome: 'done' | 'refused';
@@ -79,6 +83,14 @@ export interface Entry {
   commandId: string;
   attempt: number;
   state: string;
+}
+
+/** A moment at which more was in flight on a client than its slots allow. */
+export interface Overrun {
+  at: number;
+  clientId: string;
+  taken: number;
+  slots: number;
 }
 
 export interface Effect {

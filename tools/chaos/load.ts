@@ -80,10 +80,10 @@ export class Load {
     if (this.recent.length > 0 && dice < cancels) return this.change('cancel', this.random.pick(this.recent));
     if (this.recent.length > 0 && dice < cancels + 0.06) return this.change('retry', this.random.pick(this.recent));
     if (this.recent.length > 0 && dice < cancels + 0.1) return this.read(this.random.pick(this.recent));
+    if (dice < cancels + 0.12) return this.orderBatch();
     return this.order(dice < 0.65 ? 'shell' : dice < 0.85 ? 'none' : 'file');
   }
 
-  /** With a key it is said again until there is an answer, as a careful client does; without one it is said once. */
   private async order(effect: EffectKind): Promise<void> {
     const { random } = this;
     const tag = `t-${randomUUID()}`;
@@ -100,17 +100,38 @@ export class Load {
       ...(notBefore && { notBefore: new Date(notBefore).toISOString() }),
     };
     const key = random.chance(0.75) ? randomUUID() : null;
+    const call = { kind: 'create' as const, tag, key, effect, exitCode, clientId: machine.id, notBefore };
+    await this.say('/api/commands', body, key, (at, status, answer) => {
+      const id = status === 201 ? String(answer['id']) : null;
+      this.calls.push({ ...call, at, status, id });
+      if (id) this.remember(id);
+    });
+  }
+
+  /** For every machine the same; the ids are not told. */
+  async orderBatch(delayMs = 0): Promise<void> {
+    const { machines, timeoutMs = 20_000 } = this.settings;
+    const tag = `b-${randomUUID()}`;
+    const key = randomUUID();
+    const clientIds = machines.map(({ id }) => id);
+    const body = { targets: { clientIds }, action: 'noop', payload: { echo: tag, delayMs }, timeoutMs };
+    const call = { kind: 'create' as const, key, id: null, effect: 'none' as const, exitCode: 0, notBefore: null };
+    await this.say('/api/commands/batch', body, key, (at, status) => {
+      for (const clientId of clientIds) this.calls.push({ ...call, at, status, clientId, tag: `${tag}/${clientId}` });
+    });
+  }
+
+  /** With a key it is said again until there is an answer, as a careful client does; without one it is said once. */
+  private async say(
+    path: string,
+    body: object,
+    key: string | null,
+    note: (at: number, status: number | null, answer: Answer['body']) => void,
+  ): Promise<void> {
     for (let tries = 0; tries < (key ? REPEATS : 1); tries++) {
       const at = Date.now();
-      const { status, body: answer } = await this.call(
-        'POST',
-        '/api/commands',
-        body,
-        key ? { 'Idempotency-Key': key } : {},
-      );
-      const id = status === 201 ? String(answer['id']) : null;
-      this.calls.push({ kind: 'create', at, status, tag, key, id, effect, exitCode, clientId: machine.id, notBefore });
-      if (id) this.remember(id);
+      const { status, body: answer } = await this.call('POST', path, body, key ? { 'Idempotency-Key': key } : {});
+      note(at, status, answer);
       if (status !== null) return;
       await sleep(REPEAT_MS);
     }
@@ -137,6 +158,19 @@ export class Load {
     };
   }
 
+  /** One command, asked for once, at this server itself; true when it is taken. */
+  async orderAt(port: number): Promise<boolean> {
+    const tag = `p-${randomUUID()}`;
+    const { id: clientId } = this.random.pick(this.settings.machines);
+    const at = Date.now();
+    const body = { clientId, action: 'noop', payload: { echo: tag } };
+    const { status, body: answer } = await this.call('POST', '/api/commands', body, {}, port);
+    const id = status === 201 ? String(answer['id']) : null;
+    const call = { kind: 'create' as const, key: null, effect: 'none' as const, exitCode: 0, notBefore: null };
+    this.calls.push({ ...call, at, status, id, tag, clientId });
+    return id !== null;
+  }
+
   private async change(kind: 'cancel' | 'retry', id: string): Promise<void> {
     const at = Date.now();
     const { status } = await this.call('POST', `/api/commands/${id}/${kind}`, {});
@@ -159,8 +193,14 @@ export class Load {
   }
 
   /** `status` is null when the call may or may not have happened. */
-  private call(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Answer> {
-    const { port, token } = this.settings;
+  private call(
+    method: string,
+    path: string,
+    body?: object,
+    headers: Record<string, string> = {},
+    port = this.settings.port,
+  ): Promise<Answer> {
+    const { token } = this.settings;
     const text = body && JSON.stringify(body);
     return new Promise((resolve) => {
       const unknown = (): void => resolve({ status: null, body: {} });

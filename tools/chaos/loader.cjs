@@ -72,7 +72,8 @@ globalThis.Date = class Date extends RealDate {
 
 process.on('message', (message) => {
   if (message.arm) armed.set(message.arm, message.countdown);
-  if (message.disarm) armed.clear();
+  if (message.disarm === true) armed.clear();
+  else if (message.disarm) armed.delete(message.disarm);
   if (message.clockOffset !== undefined) clockOffset = message.clockOffset;
 });
 process.channel?.unref();

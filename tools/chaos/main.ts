@@ -1,12 +1,18 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../servers/process';
+import { buildAll } from '../start/build';
+import { Launcher } from '../start/launcher';
 import { Backends } from './backends';
+import { measure } from './figures/measure';
+import { describeFuzz, fuzz } from './fuzz/fuzz';
+import { Target } from './fuzz/target';
 import { hunt } from './hunt';
 import { NEMESES } from './nemeses';
 import { describeOutcome } from './report';
 import { type Plan, run } from './run';
 
-const say = (line: string): void => console.log(line);
+const began = Date.now();
+const say = (line: string): void => console.log(`[${((Date.now() - began) / 1000).toFixed(0)} s] ${line}`);
 
 /** `npm run chaos -- [--seed 42] [--minutes 5] [--rate 30] [--agents 3] [--only <part of a nemesis' name>] [--keep]`, or `-- --bugs` and `-- --bug <part of its name>`: plants each bug, and must find it. */
 async function main(): Promise<number> {
@@ -19,6 +25,10 @@ async function main(): Promise<number> {
       only: { type: 'string', multiple: true },
       bugs: { type: 'boolean', default: false },
       bug: { type: 'string', multiple: true },
+      walk: { type: 'boolean', default: false },
+      injections: { type: 'string' },
+      figures: { type: 'boolean', default: false },
+      fuzz: { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -30,6 +40,8 @@ async function main(): Promise<number> {
     servers: 2,
     agents: Number(values.agents),
     nemeses,
+    walk: values.walk,
+    ...(values.injections !== undefined && { injections: Number(values.injections) }),
   };
   const backends = await Backends.start();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -38,6 +50,8 @@ async function main(): Promise<number> {
   }
   try {
     if (values.bugs || values.bug) return (await hunt(backends, plan.seed, values.bug, say)) ? 0 : 1;
+    if (values.fuzz !== undefined) return (await fuzzOnce(backends, plan.seed, Number(values.fuzz))) ? 0 : 1;
+    if (values.figures) return (await measure(backends, plan, values.only, say)) ? 0 : 1;
     const outcome = await run(backends, plan, say);
     say(describeOutcome(plan, outcome));
     const failed = outcome.findings.length > 0 || outcome.settledAfter === null;
@@ -45,6 +59,20 @@ async function main(): Promise<number> {
     return failed ? 1 : 0;
   } finally {
     await backends.stop(values.keep);
+  }
+}
+
+/** The built server alone, on a database of its own. */
+async function fuzzOnce(backends: Backends, seed: number, count: number): Promise<boolean> {
+  await buildAll(new Launcher(), ['api']);
+  const databaseUrl = backends.databaseUrl(await backends.createDatabase());
+  const target = await Target.start({ databaseUrl, redisUrl: backends.redis.url, folder: backends.folder });
+  try {
+    const outcome = await fuzz(target, seed, count);
+    say(describeFuzz(outcome));
+    return outcome.faults.length === 0;
+  } finally {
+    await target.stop();
   }
 }
 

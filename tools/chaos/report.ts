@@ -1,10 +1,11 @@
 import { FAULTS, type Finding } from './checker';
 import type { History } from './history';
-import type { Outcome, Plan } from './run';
+import { type Outcome, type Plan, totalOf } from './run';
 
-const MOST_SHOWN = 10;
+/** Of each kind. */
+const MOST_SHOWN = 2;
 
-/** The table of one run, and for each finding (the first ten) the seed and the merged history of its command. */
+/** The table of one run, the kinds of findings, and for the first of each the seed and the merged history of their command. */
 export function describeOutcome(plan: Plan, { findings, history, injections, settledAfter }: Outcome): string {
   const states = countBy(history.rows, ({ status }) => status);
   const unknown = history.calls.filter(({ status }) => status === null).length;
@@ -13,7 +14,7 @@ export function describeOutcome(plan: Plan, { findings, history, injections, set
     ['commands', `${history.rows.length} (${[...states].map(([state, count]) => `${count} ${state}`).join(', ')})`],
     ['calls of clients', `${history.calls.length}, of which ${unknown} with unknown outcome`],
     ['effects outside', `${history.effects.length}`],
-    ['injections', `${[...injections.values()].reduce((sum, count) => sum + count, 0)}`],
+    ['injections', `${totalOf(injections)}`],
     ...[...injections]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, count]): [string, string] => [`  ${name}`, `${count}`]),
@@ -28,9 +29,17 @@ export function describeOutcome(plan: Plan, { findings, history, injections, set
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   const table = lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
-  const shown = findings.slice(0, MOST_SHOWN).map((finding) => describeFinding(plan.seed, finding, history));
-  const rest = findings.length > MOST_SHOWN ? [`and ${findings.length - MOST_SHOWN} more`] : [];
-  return [table, ...shown, ...rest].join('\n\n');
+  const kinds = [...countBy(findings, ({ fault, why }) => `${fault}: ${kindOf(why)}`)].map(
+    ([kind, count]) => `${count} × ${kind}`,
+  );
+  const told = new Map<string, number>();
+  const shown = findings.filter(({ fault, why }) => {
+    const kind = `${fault}: ${kindOf(why)}`;
+    told.set(kind, (told.get(kind) ?? 0) + 1);
+    return (told.get(kind) ?? 0) <= MOST_SHOWN;
+  });
+  const stories = shown.map((finding) => describeFinding(plan.seed, finding, history));
+  return [table, ...(kinds.length > 0 ? [kinds.join('\n')] : []), ...stories].join('\n\n');
 }
 
 function describeFinding(seed: number, { fault, commandId, why }: Finding, history: History): string {
@@ -75,6 +84,13 @@ function describeFinding(seed: number, { fault, commandId, why }: Finding, histo
       .map((audit) => `                audit     ${audit.action} ${audit.outcome} ${JSON.stringify(audit.detail)}`),
   ].join('\n');
 }
+
+/** Two that differ in their ids and figures only are one. */
+const kindOf = (why: string): string =>
+  (why.split('\n')[0] ?? '')
+    .replace(/[0-9a-f-]{36}/g, ':id')
+    .replace(/\d+/g, 'N')
+    .slice(0, 160);
 
 function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
   const counts = new Map<string, number>();

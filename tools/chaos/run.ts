@@ -4,6 +4,7 @@ import { check, type Finding } from './checker';
 import type { History } from './history';
 import { NEMESES } from './nemeses';
 import { type Lane, LANES, type Nemesis } from './nemeses/nemesis';
+import { killPoints } from './kill-points';
 import { Random } from './random';
 import { walkKillPoints } from './walk';
 import { World, type WorldSettings } from './world';
@@ -13,8 +14,10 @@ export interface Plan extends WorldSettings {
   nemeses?: readonly Nemesis[];
   /** After the last fault everything has to be at an end within this. */
   settleMs?: number;
-  /** Before anything else, a process dies at each kill point in turn. */
+  /** A process dies at each kill point in turn, before others die at random. */
   walk?: boolean;
+  /** Ends before its minutes are over when so much has happened, deaths at kill points included. */
+  injections?: number;
   /** Milliseconds between two strikes of a lane, at most; by default it depends on the lane. */
   pauseMs?: number;
 }
@@ -30,6 +33,9 @@ export interface Outcome {
   settledAfter: number | null;
 }
 
+/** Those that end processes, or keep servers from starting. */
+const AFTER_THE_WALK: readonly Lane[] = ['servers', 'agents', 'postgres'];
+const WALK = 'SIGKILL at a kill point that was left';
 const SETTLE_MS = 90_000;
 /** Between two strikes of one lane, at most: the load must go on now and then. */
 const PAUSE_MS: Readonly<Record<Lane, number>> = {
@@ -47,34 +53,42 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
   try {
     const injections = new Map<string, number>();
     world.load.start();
-    const pointsMissed = plan.walk ? await walkKillPoints(world) : [];
+    say('the load begins');
     const until = Date.now() + plan.minutes * 60_000;
+    let walking = plan.walk === true;
+    const isEnough = (): boolean =>
+      Date.now() > until || (!walking && totalOf(injections) >= (plan.injections ?? Infinity));
     const nemeses = plan.nemeses ?? NEMESES;
-    await Promise.all(
-      LANES.map((lane) =>
-        runLane(
-          world,
-          nemeses.filter((one) => one.lane === lane),
-          new Random(plan.seed, lane),
-          until,
-          plan.pauseMs ?? PAUSE_MS[lane],
-          injections,
-          say,
-        ),
-      ),
-    );
-    await sleep(Math.max(0, until - Date.now()));
+    const walk = async (): Promise<string[]> => {
+      const missed = await walkKillPoints(world, () => Date.now() > until);
+      walking = false;
+      injections.set(WALK, killPoints('apps/api/src').length + killPoints('apps/agent/src').length - missed.length);
+      say(`every kill point but ${missed.length} has been died at`);
+      return missed;
+    };
+    const lanes = LANES.map((lane): LanePlan => {
+      const random = new Random(plan.seed, lane);
+      // Whoever walks needs processes that come back.
+      const waits = (): boolean => walking && AFTER_THE_WALK.includes(lane);
+      const own = nemeses.filter((one) => one.lane === lane);
+      return { nemeses: own, random, pauseMs: plan.pauseMs ?? PAUSE_MS[lane], waits, isEnough };
+    });
+    const [pointsMissed] = await Promise.all([
+      walking ? walk() : [],
+      ...lanes.map((lane) => runLane(world, lane, injections, say)),
+    ]);
+    while (!isEnough()) await sleep(50);
     world.heal();
     await world.load.stop();
     const notReady = await world.waitUntilServersReady().then(
-      () => [],
-      (error: unknown) => [messageOf(error)],
+      (): Finding[] => [],
+      (error: unknown): Finding[] => [{ fault: 'unexplained', commandId: null, why: messageOf(error) }],
     );
     say('the last fault is healed');
     const settledAfter = await world.settle(plan.settleMs ?? SETTLE_MS);
     const history = await world.history();
     return {
-      findings: [...check(history), ...outsideFindings(world, notReady)],
+      findings: [...check(history), ...world.findings(), ...notReady],
       history,
       injections,
       pointsMissed,
@@ -85,19 +99,28 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
   }
 }
 
+export const totalOf = (injections: Outcome['injections']): number =>
+  [...injections.values()].reduce((sum, count) => sum + count, 0);
+
+interface LanePlan {
+  nemeses: readonly Nemesis[];
+  random: Random;
+  pauseMs: number;
+  waits: () => boolean;
+  isEnough: () => boolean;
+}
+
 async function runLane(
   world: World,
-  nemeses: readonly Nemesis[],
-  random: Random,
-  until: number,
-  pauseMs: number,
+  { nemeses, random, pauseMs, waits, isEnough }: LanePlan,
   injections: Map<string, number>,
   say: (line: string) => void,
 ): Promise<void> {
   const lots = nemeses.flatMap((nemesis) => Array.from({ length: nemesis.weight }, () => nemesis));
   while (lots.length > 0) {
+    while (waits()) await sleep(50);
     await sleep(random.whole(0, pauseMs));
-    if (Date.now() > until) return;
+    if (isEnough()) return;
     const nemesis = random.pick(lots);
     try {
       const done = await nemesis.strike(world, random);
@@ -106,17 +129,4 @@ async function runLane(
       say(`${nemesis.name}: ${messageOf(error)}`);
     }
   }
-}
-
-/** What needs no history: a process that ended by itself, an answer that no trouble excuses. */
-function outsideFindings(world: World, notReady: readonly string[]): Finding[] {
-  const exits = world.processes.flatMap((process) =>
-    process.exits.filter(({ wanted }) => !wanted).map(({ how }) => `${process.name} ended by itself: ${how}`),
-  );
-  const answers = world.unexpected.map(({ call, status, body }) => `${call} answered ${status}: ${body.slice(0, 300)}`);
-  return [...notReady, ...world.crashes, ...exits, ...answers].map((why) => ({
-    fault: 'unexplained',
-    commandId: null,
-    why,
-  }));
 }

@@ -7,7 +7,7 @@ import { ROOT } from '../start/folder';
 /** What was compiled once serves all runs. */
 const COMPILED = join(ROOT, '.gwanje', 'chaos', 'compiled');
 const RESTART_MS = 100;
-const STARTING_MS = 15_000;
+const STARTING_MS = 30_000;
 
 export interface Exit {
   at: number;
@@ -101,9 +101,11 @@ export class Supervised {
     this.send({ arm: point, countdown });
   }
 
-  disarm(): void {
-    this.armed.clear();
-    this.send({ disarm: true });
+  /** One point, or all of them. */
+  disarm(point?: string): void {
+    if (point === undefined) this.armed.clear();
+    else this.armed.delete(point);
+    this.send({ disarm: point ?? true });
   }
 
   setClock(offsetMs: number): void {

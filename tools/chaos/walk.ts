@@ -5,46 +5,39 @@ import { killPoints } from './kill-points';
 import type { Supervised } from './supervised';
 import type { World } from './world';
 
-const PATIENCE_MS = 30_000;
-/** Some points are passed only when an agent comes back, or finds what it had begun. */
+const LOOK_MS = 20;
+/** Some points are passed only when an agent comes back, or finds what it had begun: one that is connected is ended for it. */
 const NUDGE_MS = 1_500;
 
-/** Has a process die at each kill point in turn; answers the points at which none did. */
-export async function walkKillPoints(world: World): Promise<string[]> {
-  const missed: string[] = [];
-  const places: [readonly string[], Supervised[]][] = [
-    [killPoints('apps/api/src'), world.servers],
-    [killPoints('apps/agent/src'), world.agents.map(({ process }) => process)],
+/**
+ * Has a process die at each kill point: whoever passes one at which none has died yet does. Ends when there is none left, or when it is
+ * late; answers the points that are left.
+ */
+export async function walkKillPoints(world: World, isLate: () => boolean): Promise<string[]> {
+  const places: [Set<string>, Supervised[]][] = [
+    [new Set(killPoints('apps/api/src')), world.servers],
+    [new Set(killPoints('apps/agent/src')), world.agents.map(({ process }) => process)],
   ];
   for (const [points, processes] of places)
-    for (const point of points) if (!(await dieAt(world, point, processes))) missed.push(point);
-  return missed;
-}
-
-async function dieAt(world: World, point: string, processes: readonly Supervised[]): Promise<boolean> {
-  const before = deaths(world, point);
-  for (const process of processes) process.arm(point, 1);
-  try {
-    const began = Date.now();
-    for (let nudges = 0; Date.now() - began < PATIENCE_MS; await sleep(10)) {
-      if (deaths(world, point) > before) return true;
-      if (Date.now() - began < NUDGE_MS * (nudges + 1)) continue;
-      const agent = world.agents[nudges++ % world.agents.length];
-      // Armed again by the supervisor, it dies a second time while it looks at what it had begun.
-      if (point.startsWith('recover.')) agent?.process.arm('runner.after-run', 1);
-      else void agent?.process.kill();
-    }
-    return false;
-  } finally {
-    for (const process of processes) process.disarm();
+    for (const process of processes) for (const point of points) process.arm(point, 1);
+  const left = (): string[] => places.flatMap(([points]) => [...points]);
+  let nextNudge = Date.now() + NUDGE_MS;
+  for (let nudges = 0; left().length > 0 && !isLate(); await sleep(LOOK_MS)) {
+    for (const point of deaths(world))
+      for (const [points, processes] of places)
+        if (points.delete(point)) for (const process of processes) process.disarm(point);
+    if (Date.now() < nextNudge) continue;
+    nextNudge = Date.now() + NUDGE_MS;
+    const agent = await world.someAgentOnline(nudges++);
+    // Armed again by the supervisor, it dies a second time while it looks at what it had begun.
+    if (left().some((point) => point.startsWith('recover.'))) agent?.process.arm('runner.after-run', 1);
+    else void agent?.process.kill();
   }
+  for (const [, processes] of places) for (const process of processes) process.disarm();
+  return left();
 }
 
-function deaths(world: World, point: string): number {
+function deaths(world: World): string[] {
   const file = join(world.folder, 'kill-points-fired');
-  return existsSync(file)
-    ? readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((name) => name === point).length
-    : 0;
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
 }

@@ -53,6 +53,14 @@ export async function readWaits(url: string): Promise<Wait[]> {
   });
 }
 
+/** The clients that are connected, as PostgreSQL knows it. */
+export async function readOnline(url: string): Promise<string[]> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ id: string }>(`SELECT id FROM clients WHERE status = 'online'`);
+    return rows.map(({ id }) => id);
+  });
+}
+
 /** How many commands are not at an end. */
 export async function countOpen(url: string): Promise<number> {
   return withClient(url, async (client) => {

@@ -4,14 +4,16 @@ import { join } from 'node:path';
 import { freePort } from '../servers/ports';
 import { messageOf, sleep } from '../servers/process';
 import type { Backends } from './backends';
+import type { Finding } from './checker';
 import type { Call, History } from './history';
 import { Load, type LoadSettings, type Machine } from './load';
-import { HttpLink, type Unexpected } from './network/http-link';
+import { HttpLink } from './network/http-link';
 import { TcpLink } from './network/tcp-link';
 import type { Patch } from './patch';
 import { Random } from './random';
+import { SlotWatch } from './slot-watch';
 import { Supervised } from './supervised';
-import { askPostgres, countOpen, readEffects, readFiles, readJournal } from './witnesses';
+import { askPostgres, countOpen, readEffects, readFiles, readJournal, readOnline } from './witnesses';
 
 export interface WorldSettings {
   seed: number;
@@ -21,6 +23,8 @@ export interface WorldSettings {
   /** New commands a second. */
   rate: number;
   patches?: readonly Patch[];
+  /** Settings of the agents, on top of the harness's own. */
+  agentEnv?: NodeJS.ProcessEnv;
   load?: Partial<Pick<LoadSettings, 'failing' | 'cancels' | 'slow' | 'rate' | 'timeoutMs'>>;
 }
 
@@ -43,6 +47,7 @@ export class World {
   readonly agents: AgentHost[] = [];
   readonly serverPorts: number[] = [];
   load: Load;
+  readonly slots = new SlotWatch();
   private token = '';
 
   private constructor(
@@ -87,6 +92,7 @@ export class World {
         },
         new Random(settings.seed, 'load'),
       );
+      world.slots.start(() => world.databaseUrl);
       return world;
     } catch (error) {
       await world.stop();
@@ -103,13 +109,42 @@ export class World {
   }
 
   /** Stacks of the exceptions that ended a process. */
-  get crashes(): string[] {
+  private get crashes(): string[] {
     const file = join(this.folder, 'crashes');
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n\n').filter(Boolean) : [];
   }
 
-  get unexpected(): Unexpected[] {
-    return [...this.agentsLink.unexpected, ...this.clientsLink.unexpected];
+  /** What needs no history: a process that ended by itself, an answer that no trouble excuses. */
+  findings(): Finding[] {
+    const exits = this.processes.flatMap((process) =>
+      process.exits.filter(({ wanted }) => !wanted).map(({ how }) => `${process.name} ended by itself: ${how}`),
+    );
+    const answers = [...this.agentsLink.unexpected, ...this.clientsLink.unexpected].map(
+      ({ call, status, body }) => `${call} answered ${status}: ${body.slice(0, 300)}`,
+    );
+    return [...this.crashes, ...exits, ...answers].map((why) => ({ fault: 'unexplained', commandId: null, why }));
+  }
+
+  createClient(name: string): Promise<{ id: string; clientKey: string }> {
+    return this.post('/api/clients', { name, concurrency: SLOTS });
+  }
+
+  /** Of the agents that are connected, the `turn`-th; undefined when there is none, or PostgreSQL does not say. */
+  async someAgentOnline(turn: number): Promise<AgentHost | undefined> {
+    const online = await readOnline(this.databaseUrl).catch((): string[] => []);
+    const agents = this.agents.filter(({ id }) => online.includes(id));
+    return agents[turn % agents.length];
+  }
+
+  /** The immediate shutdown, as after a crash; resolves when PostgreSQL accepts connections again. */
+  async crashPostgres(): Promise<void> {
+    await this.backends.crashPostgres();
+    this.postgresLink.targetPort = this.backends.postgres.port;
+  }
+
+  async startRedis(): Promise<void> {
+    await this.backends.startRedis();
+    this.redisLink.targetPort = this.backends.redis.port;
   }
 
   /** Ends whatever the network does; processes come back by themselves. */
@@ -139,6 +174,7 @@ export class World {
 
   async history(): Promise<History> {
     const calls: readonly Call[] = this.load.calls;
+    await this.slots.stop();
     const entries = await Promise.all(this.agents.map(({ id, dataDir }) => readJournal(id, dataDir)));
     return {
       calls,
@@ -146,11 +182,13 @@ export class World {
       entries: entries.flat(),
       effects: this.agents.flatMap(({ id, oracle }) => readEffects(id, oracle)),
       files: new Map(this.agents.flatMap(({ files }) => readFiles(files))),
+      overruns: this.slots.overruns,
       agentEnds: this.agents.flatMap(({ id, process }) => process.exits.map(({ at }) => ({ clientId: id, at }))),
     };
   }
 
   async stop(): Promise<void> {
+    await this.slots.stop();
     await this.load?.stop();
     await Promise.allSettled(this.processes.map((process) => process.stop('SIGKILL')));
     await Promise.allSettled(
@@ -222,10 +260,7 @@ export class World {
   private async startAgents(): Promise<void> {
     for (let n = 1; n <= this.settings.agents; n++) {
       const name = `agent-${n}`;
-      const { id, clientKey } = await this.post<{ id: string; clientKey: string }>('/api/clients', {
-        name,
-        concurrency: SLOTS,
-      });
+      const { id, clientKey } = await this.createClient(name);
       const home = join(this.folder, name);
       const [dataDir, files, oracle, policy] = [
         join(home, 'data'),
@@ -243,9 +278,11 @@ export class World {
         AGENT_POLICY: policy,
         AGENT_CONCURRENCY: `${SLOTS}`,
         AGENT_SILENCE_MS: '15000',
+        AGENT_ALIVE_MS: '8000',
         TRANSPORT: n % 3 === 0 ? 'ws' : 'sse',
         LOG_LEVEL: 'info',
         CHAOS_BUG: JSON.stringify(this.settings.patches ?? []),
+        ...this.settings.agentEnv,
       };
       const process = new Supervised(name, 'apps/agent/src/main.ts', env, this.folder);
       this.agents.push({ id, name, process, link, dataDir, files, oracle });

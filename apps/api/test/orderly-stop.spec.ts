@@ -22,5 +22,5 @@ describe('an orderly stop', () => {
     agent.disconnect();
     await Promise.all(networks.map((network) => network.close()));
     await env.discard();
-  });
+  }, 90_000);
 });

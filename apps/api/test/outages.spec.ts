@@ -62,6 +62,23 @@ describe('a server whose parts go away', () => {
     await eventually(() => expect(late.received.map((command) => command.id)).toEqual([id]));
   });
 
+  it('answers while Redis is gone without a word, and finds it again by itself', async () => {
+    const client = await env.client('silent-redis');
+    const agent = await env.connect(client);
+    const order = (): request.Test => env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} }).set('Idempotency-Key', 'silent-redis').expect(201);
+    const { id } = (await order()).body as { id: string };
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200);
+    await env.get(`/api/commands/${id}`).expect(200);
+    redis.freeze();
+    // What is read may be in the cache, and the cache says nothing.
+    expect((await order()).body).toMatchObject({ id, status: 'completed' });
+    await env.get(`/api/commands/${id}`).expect(200);
+    await eventually(async () => expect(await ready()).toEqual({ status: 200, down: [] }));
+    const next = await env.command(client.id);
+    await eventually(() => expect(agent.received.map((command) => command.id)).toEqual([id, next]));
+  });
+
   it('answers 503 while PostgreSQL is away, ends no stream for it, and loses nothing', async () => {
     const client = await env.client('no-database');
     const agent = await env.connect(client);

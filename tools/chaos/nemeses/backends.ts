@@ -24,15 +24,19 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     weight: 3,
     strike: async ({ backends }: World, random: Random): Promise<boolean> =>
       backends.withRedis(async (redis) => {
-        const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+        const figure = async (part: string, name: string): Promise<number> =>
+          Number(new RegExp(`${name}:(\\d+)`).exec(await redis.info(part))?.[1]);
+        const [used, evicted] = [await figure('memory', 'used_memory'), await figure('stats', 'evicted_keys')];
         await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
         await redis.config('SET', 'maxmemory', used + MEMORY_PRESSURE_BYTES);
         try {
-          for (let n = 0; n < 400; n++) await redis.set(`junk:${n}`, 'x'.repeat(random.whole(500, 2_000)), 'EX', 5);
+          const junk = Array.from({ length: 400 }, () => 'x'.repeat(random.whole(500, 2_000)));
+          // There may be nothing left to evict.
+          for (const [n, text] of junk.entries()) await redis.set(`junk:${n}`, text, 'EX', 5).catch(() => undefined);
         } finally {
           await redis.config('SET', 'maxmemory', 0);
         }
-        return true;
+        return (await figure('stats', 'evicted_keys')) > evicted;
       }),
   },
   {
@@ -41,10 +45,7 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     weight: 1,
     strike: async (world: World, random: Random): Promise<boolean> => {
       await world.backends.killRedis();
-      return during(random.whole(0, 4_000), async () => {
-        await world.backends.startRedis();
-        world.redisLink.targetPort = world.backends.redis.port;
-      });
+      return during(random.whole(0, 4_000), () => world.startRedis());
     },
   },
   {
@@ -62,8 +63,7 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     lane: 'postgres',
     weight: 1,
     strike: async (world: World): Promise<boolean> => {
-      await world.backends.crashPostgres();
-      world.postgresLink.targetPort = world.backends.postgres.port;
+      await world.crashPostgres();
       return true;
     },
   },
@@ -72,8 +72,7 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     lane: 'postgres',
     weight: 4,
     strike: async (world: World, random: Random): Promise<boolean> => {
-      await terminate(world, random.pick([0.3, 1]));
-      return true;
+      return (await terminate(world, random.pick([0.3, 1]))) > 0;
     },
   },
   {
@@ -82,10 +81,11 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     weight: 1,
     strike: async (world: World, random: Random): Promise<boolean> => {
       const taken: Client[] = [];
+      let isFull: boolean;
       const settled = async (): Promise<void> => void (await Promise.allSettled(taken.map((client) => client.end())));
       try {
         await terminate(world, 1);
-        await Promise.allSettled(
+        const tries = await Promise.allSettled(
           Array.from({ length: 200 }, async () => {
             const client = new Client({ connectionString: world.databaseUrl });
             client.on('error', () => undefined);
@@ -93,11 +93,13 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
             await client.connect();
           }),
         );
+        isFull = tries.some(({ status }) => status === 'rejected');
       } catch (error) {
         await settled();
         throw error;
       }
-      return during(random.whole(500, 2_500), settled);
+      await during(random.whole(500, 2_500), settled);
+      return isFull;
     },
   },
   {
@@ -129,17 +131,21 @@ export const BACKEND_NEMESES: readonly Nemesis[] = [
     lane: 'postgres',
     weight: 6,
     strike: async ({ postgresLink }: World, random: Random): Promise<boolean> => {
+      const before = postgresLink.disturbed;
       postgresLink.loseAnswersTo(COMMIT, random.whole(1, 4));
-      return during(random.whole(300, 1_500), () => postgresLink.loseAnswersTo([], 0));
+      await during(random.whole(300, 1_500), () => postgresLink.loseAnswersTo([], 0));
+      return postgresLink.disturbed > before;
     },
   },
 ];
 
-async function terminate(world: World, share: number): Promise<void> {
-  await withClient(world.databaseUrl, (client) =>
+/** Answers how many. */
+async function terminate(world: World, share: number): Promise<number> {
+  const { rowCount } = await withClient(world.databaseUrl, (client) =>
     client.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND random() < $1',
       [share],
     ),
   );
+  return rowCount ?? 0;
 }

@@ -11,7 +11,7 @@ export interface Nemesis {
   lane: Lane;
   /** How often it is chosen within its lane. */
   weight: number;
-  /** Does it once, and heals it before it resolves; false when there was nothing to do it to. */
+  /** Does it once, and heals it before it resolves; false when nothing has come of it: there was nothing to do it to. */
   strike: (world: World, random: Random) => Promise<boolean>;
 }
 

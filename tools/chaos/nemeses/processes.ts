@@ -89,7 +89,9 @@ export const PROCESS_NEMESES: readonly Nemesis[] = [
     lane: 'agents',
     weight: 1,
     strike: async ({ agents }: World, random: Random): Promise<boolean> => {
-      await random.pick(agents).process.restart();
+      const { process } = random.pick(agents);
+      if (!process.running) return false;
+      await process.restart();
       return true;
     },
   },

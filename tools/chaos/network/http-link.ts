@@ -37,9 +37,13 @@ const TROUBLE = [502, 503, 504];
 /** The load balancer in front of the servers, which knows requests: it can repeat, delay and half lose them. */
 export class HttpLink {
   faults: HttpFaults = {};
+  /** How often something was done to a request. */
+  disturbed = 0;
   /** Answers that no trouble excuses. */
   readonly unexpected: Unexpected[] = [];
   private readonly keepAlive = new Agent({ keepAlive: true, maxSockets: 256 });
+  /** Streams have connections of their own, however many there are. */
+  private readonly streams = new Agent({ keepAlive: false, maxSockets: Infinity });
   private readonly sockets = new Set<Socket>();
   private readonly replays = new Set<Promise<void>>();
   private turn = 0;
@@ -77,6 +81,7 @@ export class HttpLink {
   async close(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     this.keepAlive.destroy();
+    this.streams.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
 
@@ -87,10 +92,10 @@ export class HttpLink {
     const call: Call = { method, path, headers, body: Buffer.concat(chunks) };
     const { reorder = 0, loseAnswer = 0, ...repeats } = method === 'POST' ? this.faults : {};
     const { duplicate = 0, replay = 0 } = mayRepeat(call) ? repeats : {};
-    if (this.random.chance(replay)) this.replayLater(call, this.random.whole(200, MOST_REPLAY_MS));
-    if (this.random.chance(reorder)) await sleep(this.random.whole(50, 2_000));
-    if (this.random.chance(duplicate)) void this.send(call).then(drain, () => undefined);
-    const loses = this.random.chance(loseAnswer);
+    if (this.strikes(replay)) this.replayLater(call, this.random.whole(200, MOST_REPLAY_MS));
+    if (this.strikes(reorder)) await sleep(this.random.whole(50, 2_000));
+    if (this.strikes(duplicate)) void this.send(call).then(drain, () => undefined);
+    const loses = this.strikes(loseAnswer);
     const response = await this.send(call).catch(() => undefined);
     if (!response) {
       answer.writeHead(502, { 'content-type': 'text/plain' }).end('no server');
@@ -107,6 +112,12 @@ export class HttpLink {
     response.once('close', () => !response.complete && answer.destroy());
     answer.once('close', () => response.destroy());
     response.pipe(answer);
+  }
+
+  private strikes(probability: number): boolean {
+    const strikes = this.random.chance(probability);
+    if (strikes) this.disturbed++;
+    return strikes;
   }
 
   private replayLater(call: Call, ms: number): void {
@@ -135,8 +146,9 @@ export class HttpLink {
   private sendTo(port: number, { method, path, headers, body }: Call): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       let answered = false;
+      const isStream = headers.accept === 'text/event-stream';
       const outgoing = request(
-        { host: '127.0.0.1', port, method, path, headers, agent: this.keepAlive },
+        { host: '127.0.0.1', port, method, path, headers, agent: isStream ? this.streams : this.keepAlive },
         (response) => {
           answered = true;
           const status = response.statusCode ?? 0;

@@ -15,6 +15,8 @@ export class TcpLink {
   private readonly wires = new Set<Wire>();
   /** Also those of dead wires of which one end is closed. */
   private readonly sockets = new Set<Socket>();
+  /** How often something was done to what passes here. */
+  disturbed = 0;
   private refusing = false;
   private hole?: Promise<void>;
   private fill?: () => void;
@@ -38,6 +40,7 @@ export class TcpLink {
 
   /** Every connection ends by a reset. */
   reset(): void {
+    this.disturbed += this.wires.size;
     for (const { near, far } of this.wires) {
       near.resetAndDestroy();
       far.resetAndDestroy();
@@ -57,6 +60,7 @@ export class TcpLink {
 
   /** The connections of now never carry anything again, and nobody is told; new ones work. */
   halfOpen(): void {
+    this.disturbed += this.wires.size;
     for (const wire of this.wires) wire.dead = true;
   }
 
@@ -87,7 +91,10 @@ export class TcpLink {
 
   private carry(near: Socket): void {
     near.on('error', () => undefined);
-    if (this.refusing) return void near.resetAndDestroy();
+    if (this.refusing) {
+      this.disturbed++;
+      return void near.resetAndDestroy();
+    }
     const far = connect(this.targetPort, '127.0.0.1');
     far.on('error', () => undefined);
     for (const socket of [near, far]) socket.setNoDelay(true);
@@ -122,6 +129,7 @@ export class TcpLink {
     for await (const bytes of from as AsyncIterable<Buffer>) {
       look(bytes);
       for (const piece of this.pieces(bytes)) {
+        if (this.slowness ?? this.hole) this.disturbed++;
         if (this.slowness) await sleep(this.slowness.chance(0.02) ? 1_000 : this.slowness.whole(0, 40));
         await this.hole;
         if (wire.dead) return void (await new Promise(() => undefined));
@@ -141,6 +149,7 @@ export class TcpLink {
   private dooms(bytes: Buffer): boolean {
     if (!this.doomed || this.doomed.left === 0 || !this.doomed.texts.some((text) => bytes.includes(text))) return false;
     this.doomed.left--;
+    this.disturbed++;
     return true;
   }
 }

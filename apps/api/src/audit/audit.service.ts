@@ -66,7 +66,7 @@ export class AuditService implements RefusalRecorder, OnApplicationBootstrap, Be
       );
     } catch (error) {
       this.log.error(`${entries[0]?.action} was not recorded, and so not done: ${(error as Error).message}`);
-      throw new AuditUnavailable();
+      throw new AuditUnavailable(error);
     }
   }
 

@@ -4,6 +4,6 @@ const TEXT = /Connection terminated|timeout exceeded when trying to connect|Quer
 
 /** Whether the database could not be asked, or its answer was lost: what was asked may or may not have happened, and the fault is not the asker's. */
 export function isAway(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string };
-  return CODES.test(code ?? '') || TEXT.test(message ?? '');
+  const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
+  return CODES.test(code ?? '') || TEXT.test(message ?? '') || (cause instanceof Error && isAway(cause));
 }

@@ -39,7 +39,7 @@ class OwnerModule {}
             options: withoutIdleLocks(options, config.DB_QUERY_MS),
             query_timeout: config.DB_QUERY_MS,
             Client: SteadyClient,
-            stream: () => sockets.add(new Socket()),
+            stream: () => sockets.add(new Socket(), config.DB_QUERY_MS),
             min: config.DB_POOL_MIN,
             idleTimeoutMillis: config.DB_POOL_IDLE_MS,
             connectionTimeoutMillis: config.DB_POOL_CONNECT_MS,

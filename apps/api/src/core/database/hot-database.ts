@@ -28,7 +28,7 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       options: `${settings.options ?? ''} ${PLANNING} -c statement_timeout=${settings.queryMs}`,
       pipeline: true,
       Client: SteadyClient,
-      stream: () => sockets.add(new OneWriteATurn()),
+      stream: () => sockets.add(new OneWriteATurn(), settings.queryMs),
     });
     // Without a listener, a server that stops ends this process.
     this.pool.on('error', (error) => new Logger('HotDatabase').warn(`idle connection lost: ${error.message}`));

@@ -3,23 +3,22 @@ import { Socket } from 'node:net';
 import { UNANSWERED } from './steady-client';
 
 /** Milliseconds that an orderly stop leaves PostgreSQL to answer what it was asked, and to end. */
-const STOP_MS = 5_000;
-const LOOK_MS = 1_000;
-/** When one connection gives no answer, those that have been silent for this long are no better. */
-const SILENT_MS = 10_000;
+const STOP_MS = 3_000;
+const LOOK_MS = 250;
 
 /**
- * Knows the sockets to PostgreSQL. A connection that is half open is seldom alone: where one gives no answer, the silent ones are cut with
- * it, so that nobody has to find them out one after another. An orderly stop cuts those that have not ended in time.
+ * Knows the sockets to PostgreSQL. A connection that is half open is seldom alone: where one gives no answer, those that have been silent for as
+ * long are cut with it, so that nobody has to find them out one after another. An orderly stop cuts those that have not ended in time.
  */
 @Injectable()
 export class OpenSockets implements OnModuleDestroy, BeforeApplicationShutdown {
   private readonly open = new Map<Socket, { bytes: number; heardAt: number }>();
   private readonly timer = setInterval(() => this.look(), LOOK_MS).unref();
 
-  add<T extends Socket>(socket: T): T {
+  /** `queryMs` is how long an answer may take. */
+  add<T extends Socket>(socket: T, queryMs: number): T {
     this.open.set(socket, { bytes: 0, heardAt: performance.now() });
-    socket.once('error', ({ message }) => message === UNANSWERED && this.cut((heardAt) => performance.now() - heardAt > SILENT_MS));
+    socket.once('error', ({ message }) => message === UNANSWERED && this.cut(queryMs - LOOK_MS));
     socket.once('close', () => this.open.delete(socket));
     return socket;
   }
@@ -29,7 +28,7 @@ export class OpenSockets implements OnModuleDestroy, BeforeApplicationShutdown {
   }
 
   beforeApplicationShutdown(): void {
-    setTimeout(() => this.cut(() => true), STOP_MS).unref();
+    setTimeout(() => this.cut(0), STOP_MS).unref();
   }
 
   private look(): void {
@@ -38,8 +37,8 @@ export class OpenSockets implements OnModuleDestroy, BeforeApplicationShutdown {
     }
   }
 
-  private cut(which: (heardAt: number) => boolean): void {
+  private cut(silentMs: number): void {
     this.look();
-    for (const [socket, { heardAt }] of [...this.open]) if (which(heardAt)) socket.destroy();
+    for (const [socket, { heardAt }] of [...this.open]) if (performance.now() - heardAt >= silentMs) socket.destroy();
   }
 }

@@ -4,10 +4,12 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import Queue from 'bull';
 import type { Redis } from 'ioredis';
 import { Config } from '../config/config';
-import { connectRedis, isCluster, KEY_PREFIX } from './redis';
+import { ANSWER_MS, connectRedis, isCluster, KEY_PREFIX } from './redis';
 
+/** A blocking call is answered after five seconds at most, and a ping behind it after that. */
+const BLOCKED_MS = 15_000;
 /** Milliseconds that an orderly stop leaves the jobs under way. */
-const STOP_MS = 5_000;
+const STOP_MS = 3_000;
 
 export abstract class RedisClient extends (Object as unknown as new () => Redis) {}
 
@@ -52,13 +54,13 @@ export class Queues {
               // Bull's blocking and subscribing connections must wait for Redis; its commands must not.
               ...(type !== 'client' && { maxRetriesPerRequest: null, enableOfflineQueue: true }),
               enableReadyCheck: type === 'client',
-            }),
+            }, type === 'bclient' ? BLOCKED_MS : ANSWER_MS),
           ),
         defaultJobOptions: { removeOnComplete: true, removeOnFail: 100 },
       }),
     }),
   ],
-  providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache', { enableAutoPipelining: true }) }],
+  providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache', { enableAutoPipelining: true, commandTimeout: ANSWER_MS }) }],
   exports: [BullModule, BullConnections, Queues, RedisClient],
 })
 export class QueueModule implements OnApplicationShutdown {

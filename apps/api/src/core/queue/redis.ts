@@ -7,19 +7,32 @@ export const KEY_PREFIX = 'control_system:';
 /** One Redis, one that sentinels watch over (they name its master), or a cluster, of which some nodes are named. */
 export const REDIS_ADDRESS = /^(rediss?:\/\/.+|rediss?-sentinel:\/\/[^/]+\/[\w.-]+(\/\d+)?|rediss?-cluster:\/\/[^/]+\/?)$/;
 
-const SLOW_MS = 2_000;
+/** For connections whose answers somebody waits for: milliseconds after which there will be none. */
+export const ANSWER_MS = 2_000;
 
-/** A connection that fails fast while Redis is away, and never ends the process. */
-export function connectRedis(address: string, name: string, options: RedisOptions = {}): Redis {
+const PING_MS = 2_500;
+
+/**
+ * A connection that fails fast while Redis is away, and never ends the process. It is made anew when no answer to a ping comes within
+ * `patienceMs`: it may be half open.
+ */
+export function connectRedis(address: string, name: string, options: RedisOptions = {}, patienceMs = ANSWER_MS): Redis {
   const settings: RedisOptions = {
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
-    connectTimeout: SLOW_MS,
+    connectTimeout: ANSWER_MS,
     retryStrategy: (times) => Math.min(100 * times, 1_000),
     ...options,
   };
   const redis = open(address, settings);
   const log = new Logger(`Redis:${name}`);
+  // Who only listens, or has nothing to ask for a while, would not find out.
+  const pings = setInterval(() => {
+    if (redis.status !== 'ready') return;
+    const deadline = setTimeout(() => redis.disconnect(true), patienceMs).unref();
+    redis.ping().then(() => clearTimeout(deadline), () => clearTimeout(deadline));
+  }, PING_MS).unref();
+  redis.once('end', () => clearInterval(pings));
   let away = false;
   redis.on('error', (error: Error) => {
     if (!away) log.warn(`away: ${error.message}`);
@@ -57,7 +70,7 @@ function open(address: string, settings: RedisOptions): Redis {
   const cluster = new Cluster(nodes, {
     redisOptions: { ...redisOptions, ...access },
     enableOfflineQueue,
-    slotsRefreshTimeout: SLOW_MS,
+    slotsRefreshTimeout: ANSWER_MS,
     clusterRetryStrategy: (times) => Math.min(100 * times, 1_000),
   });
   // It has every command that is used here; only its type is another.

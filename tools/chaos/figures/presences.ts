@@ -1,0 +1,44 @@
+import { sleep } from '../../servers/process';
+import { withClient } from '../witnesses';
+
+/** What PostgreSQL says of one client's connection. */
+export interface Presence {
+  id: string;
+  status: string;
+  gatewayId: string | null;
+  connectionId: string | null;
+}
+
+const LOOK_MS = 20;
+
+export async function presences(url: string): Promise<Map<string, Presence>> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<Presence>(
+      `SELECT id, status, gateway_id AS "gatewayId", connection_id AS "connectionId" FROM clients`,
+    );
+    return new Map(rows.map((row) => [row.id, row]));
+  });
+}
+
+/** Milliseconds from now until `happened` is true of each of these; those for which it never is within the bound get Infinity. */
+export async function whenEach(
+  url: string,
+  ids: Iterable<string>,
+  happened: (now: Presence) => boolean,
+  boundMs: number,
+): Promise<Map<string, number>> {
+  const began = performance.now();
+  const left = new Set(ids);
+  const when = new Map([...left].map((id) => [id, Infinity]));
+  while (left.size > 0 && performance.now() - began < boundMs) {
+    const now = await presences(url).catch(() => new Map<string, Presence>());
+    for (const id of left) {
+      const presence = now.get(id);
+      if (!presence || !happened(presence)) continue;
+      when.set(id, performance.now() - began);
+      left.delete(id);
+    }
+    await sleep(LOOK_MS);
+  }
+  return when;
+}
