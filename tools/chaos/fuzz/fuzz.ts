@@ -62,7 +62,9 @@ export async function fuzz(target: Target, seed: number, count: number): Promise
 function send(target: Target, agent: Agent | false, attempt: Attempt): Promise<{ status: number; fault?: string }> {
   const { method, path, body } = attempt;
   const token = target.callers.get(attempt.caller);
-  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...attempt.headers };
+  // Node says nothing of the length of what it deletes with.
+  const length = body && { 'Content-Length': `${body.length}` };
+  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...attempt.headers, ...length };
   return new Promise((resolve) => {
     const outgoing = request({ host: '127.0.0.1', port: target.port, agent, method, path: `${path}`, headers });
     outgoing.setTimeout(PATIENCE_MS, () => outgoing.destroy(new Error(`no answer within ${PATIENCE_MS} ms`)));
