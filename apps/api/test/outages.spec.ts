@@ -2,6 +2,7 @@ import request from 'supertest';
 import { DataSource } from 'typeorm';
 import { isAway } from '../src/core/database/away';
 import { HotDatabase } from '../src/core/database/hot-database';
+import { OpenSockets } from '../src/core/database/open-sockets';
 import type { Queries } from '../src/core/database/queries';
 import { SteadyClient } from '../src/core/database/steady-client';
 import { eventually, TestEnvironment } from './support/environment';
@@ -130,6 +131,16 @@ describe('a server whose parts go away', () => {
       database.mend();
     }
     await eventually(async () => expect((await env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })).status).toBe(201));
+  });
+
+  it('are away for what is still asked while the server stops', async () => {
+    const stopping = new HotDatabase(env.databaseUrl, env.app.get(OpenSockets, { strict: false }), { max: 1, connectMs: 1_000, queryMs: 1_000 });
+    await stopping.onApplicationShutdown();
+    expect(isAway(await stopping.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
+    const general = await new DataSource({ type: 'postgres', url: env.databaseUrl }).initialize();
+    const asked = general.createQueryRunner();
+    await general.destroy();
+    expect(isAway(await asked.query('SELECT 1').catch((error: unknown) => error))).toBe(true);
   });
 
   it('gives up connections to PostgreSQL that are half open, on either side', async () => {
