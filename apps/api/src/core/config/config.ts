@@ -130,6 +130,11 @@ export class Config {
   @MaxLength(100)
   OIDC_NAME = 'OpenID Connect';
 
+  /** Days after its end that a command is kept, and that its output and its files are; 0 keeps them as long as the command, and commands for ever. */
+  @Type(() => Number) @IsInt() @Min(0) COMMAND_RETENTION_DAYS = 0;
+  @Type(() => Number) @IsInt() @Min(0) OUTPUT_RETENTION_DAYS = 0;
+  @Type(() => Number) @IsInt() @Min(0) ARTIFACT_RETENTION_DAYS = 0;
+
   @IsString()
   ARTIFACTS_DIR = '.gwanje/artifacts';
 

@@ -12,7 +12,7 @@ export const routes: Routes = [
         path: '',
         pathMatch: 'full',
         title: 'audit',
-        canMatch: [() => may(inject(Session).user(), 'audit.read')],
+        canMatch: [(): boolean => may(inject(Session).user(), 'audit.read')],
         loadComponent: () => import('./audit.page').then((m) => m.AuditPage),
       },
       { path: '', pathMatch: 'full', redirectTo: 'exports' },

@@ -1,0 +1,130 @@
+import { END_STATES } from '@gwanje/contracts';
+import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { existsSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DataSource } from 'typeorm';
+import { validate as isUuid } from 'uuid';
+import { AuditService } from '../audit/audit.service';
+import { SYSTEM } from '../core/access/access';
+import { Config } from '../core/config/config';
+import { RedisClient } from '../core/queue/queue.module';
+import { KEY_PREFIX } from '../core/queue/redis';
+
+const ROUND_MS = 3_600_000;
+const AT_ONCE = 500;
+/** A file that no row names may belong to an upload that is under way. */
+const ORPHAN_MS = 86_400_000;
+
+/** What was dropped in one round. */
+export interface Dropped {
+  commands: number;
+  outputs: number;
+  artifacts: number;
+}
+
+/**
+ * Drops what the policy no longer keeps: ended commands with all that belongs to them, or their output or files before that. Each round
+ * that drops something leaves an audit row; the audit log itself has a policy of its own. Any number of copies: each takes what no other has locked.
+ */
+@Injectable()
+export class CommandRetention implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly log = new Logger('CommandRetention');
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly redis: RedisClient,
+    private readonly audit: AuditService,
+    private readonly config: Config,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { COMMAND_RETENTION_DAYS, OUTPUT_RETENTION_DAYS, ARTIFACT_RETENTION_DAYS } = this.config;
+    if (COMMAND_RETENTION_DAYS + OUTPUT_RETENTION_DAYS + ARTIFACT_RETENTION_DAYS === 0) return;
+    const round = (): void => void this.drop().catch((error: Error) => this.log.warn(`round not finished: ${error.message}`));
+    round();
+    this.timer = setInterval(round, ROUND_MS);
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  async drop(): Promise<Dropped> {
+    const { COMMAND_RETENTION_DAYS, OUTPUT_RETENTION_DAYS, ARTIFACT_RETENTION_DAYS } = this.config;
+    const dropped: Dropped = { commands: 0, outputs: 0, artifacts: 0 };
+    if (ARTIFACT_RETENTION_DAYS > 0) dropped.artifacts = await this.dropOf('artifacts', ARTIFACT_RETENTION_DAYS);
+    if (OUTPUT_RETENTION_DAYS > 0) dropped.outputs = await this.dropOf('command_outputs', OUTPUT_RETENTION_DAYS);
+    if (COMMAND_RETENTION_DAYS > 0) dropped.commands = await this.dropCommands(COMMAND_RETENTION_DAYS);
+    await this.removeOrphans();
+    if (dropped.commands + dropped.outputs + dropped.artifacts > 0) {
+      await this.audit.record({ by: SYSTEM, action: 'commands.retention', target: { type: 'policy', id: null }, outcome: 'done', detail: { ...dropped } });
+    }
+    return dropped;
+  }
+
+  /** Of commands that ended so long ago. Answers how many rows went. */
+  private async dropOf(table: 'artifacts' | 'command_outputs', days: number): Promise<number> {
+    for (let total = 0; ; ) {
+      const [row] = await this.database.query<{ count: number }[]>(
+        `WITH old AS (
+           SELECT t.ctid FROM ${table} t JOIN commands c ON c.id = t.command_id
+           WHERE c.status = ANY($1) AND c.completed_at < now() - make_interval(days => $2) LIMIT $3
+         ), gone AS (DELETE FROM ${table} t USING old WHERE t.ctid = old.ctid RETURNING 1)
+         SELECT count(*)::integer AS count FROM gone`,
+        [END_STATES, days, AT_ONCE],
+      );
+      if (!row?.count) return total;
+      total += row.count;
+    }
+  }
+
+  private async dropCommands(days: number): Promise<number> {
+    let total = 0;
+    let ids: string[];
+    do {
+      ids = await this.database.transaction(async (transaction) => {
+        const rows = await transaction.query<{ id: string }[]>(
+          `SELECT id FROM commands WHERE status = ANY($1) AND completed_at < now() - make_interval(days => $2) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED`,
+          [END_STATES, days, AT_ONCE],
+        );
+        // History, output and files of a command go with it.
+        await transaction.query('DELETE FROM commands WHERE id = ANY($1)', [rows.map(({ id }) => id)]);
+        return rows.map(({ id }) => id);
+      });
+      total += ids.length;
+      if (ids.length > 0) await this.redis.del(ids.map((id) => `${KEY_PREFIX}command:${id}`)).catch(() => undefined /* forgotten within minutes anyway */);
+    } while (ids.length === AT_ONCE);
+    if (total > 0) await this.dropEmpty(days);
+    return total;
+  }
+
+  /** Batches without commands, and keys whose answer is gone: the same key would begin anew. */
+  private async dropEmpty(days: number): Promise<void> {
+    const old = 'created_at < now() - make_interval(days => $1)';
+    await this.database.query(`DELETE FROM batches b WHERE ${old} AND NOT EXISTS (SELECT FROM commands c WHERE c.batch_id = b.id)`, [days]);
+    await this.database.query(
+      `DELETE FROM idempotency_keys k WHERE ${old} AND NOT EXISTS (SELECT FROM commands WHERE id = k.answer_id) AND NOT EXISTS (SELECT FROM batches WHERE id = k.answer_id)`,
+      [days],
+    );
+  }
+
+  /** The rows go first: a file without a row is nobody's, whatever ended in between. */
+  private async removeOrphans(): Promise<void> {
+    const folder = this.config.ARTIFACTS_DIR;
+    if (!existsSync(folder)) return;
+    const names = await readdir(folder);
+    for (let from = 0; from < names.length; from += AT_ONCE) {
+      const some = names.slice(from, from + AT_ONCE).filter((name) => isUuid(name));
+      const known = await this.database.query<{ id: string }[]>('SELECT id FROM artifacts WHERE id = ANY($1)', [some]);
+      const kept = new Set(known.map(({ id }) => id));
+      for (const name of some.filter((one) => !kept.has(one))) {
+        const path = join(folder, name);
+        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+        if (mtimeMs < Date.now() - ORPHAN_MS) await rm(path, { force: true });
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { v7 as uuid } from 'uuid';
+import { CommandRetention } from '../src/commands/command-retention';
+import { eventually, TestEnvironment } from './support/environment';
+
+describe('the policy of what is kept', () => {
+  let env: TestEnvironment;
+  // Long enough that nothing of this test is old by itself.
+  beforeAll(async () => (env = await TestEnvironment.create({ COMMAND_RETENTION_DAYS: '30', OUTPUT_RETENTION_DAYS: '7', ARTIFACT_RETENTION_DAYS: '7' })));
+  afterAll(() => env.destroy());
+
+  const count = async (table: string): Promise<number> => (await env.sql(`SELECT 1 FROM ${table}`)).length;
+  const ended = (id: string, daysAgo: number): Promise<unknown> => env.sql('UPDATE commands SET completed_at = now() - make_interval(days => $2) WHERE id = $1', [id, daysAgo]);
+
+  it('drops what is old with all that belongs to it, keeps the rest, and says so', async () => {
+    const client = await env.client('machine', { concurrency: 10 });
+    const agent = await env.connect(client);
+    const body = { clientId: client.id, action: 'noop', payload: {} };
+    const make = async (key: string): Promise<string> => ((await env.post('/api/commands', body).set('Idempotency-Key', key)).body as { id: string }).id;
+    const [ancient, older, fresh] = [await make('ancient'), await make('older'), await make('fresh')];
+    await eventually(() => expect(agent.received).toHaveLength(3));
+    for (const id of [ancient, older, fresh]) {
+      await agent.post(`/api/commands/${id}/output`, { chunks: [{ seq: 0, stream: 'stdout', text: 'x' }] });
+      await fetch(`${env.url}/api/commands/${id}/artifacts`, {
+        method: 'POST', body: id, headers: { Authorization: `Bearer ${client.clientKey}`, 'Content-Type': 'text/plain' },
+      });
+      expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200);
+    }
+    // One that waits is never old.
+    const waits = await env.command((await env.client('away')).id);
+    await env.sql(`UPDATE commands SET created_at = now() - interval '90 days' WHERE id = $1`, [waits]);
+    await env.get(`/api/commands/${ancient}`).expect(200);
+    await ended(ancient, 31);
+    await ended(older, 8);
+    await env.sql(`UPDATE idempotency_keys SET created_at = now() - interval '31 days' WHERE key = 'ancient'`);
+    const [orphan, upload] = [join(env.artifacts, uuid()), join(env.artifacts, uuid())];
+    for (const path of [orphan, upload]) writeFileSync(path, 'x');
+    utimesSync(orphan, 1, 1);
+
+    expect(await env.app.get(CommandRetention, { strict: false }).drop()).toEqual({ commands: 1, outputs: 2, artifacts: 2 });
+    await env.get(`/api/commands/${ancient}`).expect(404);
+    for (const id of [older, fresh, waits]) await env.get(`/api/commands/${id}`).expect(200);
+    expect((await env.get(`/api/commands/${older}/output`)).body).toEqual({ items: [] });
+    expect(((await env.get(`/api/commands/${fresh}/output`)).body as { items: object[] }).items).toHaveLength(1);
+    expect([await count('command_outputs'), await count('artifacts'), await count('idempotency_keys')]).toEqual([1, 1, 2]);
+    // The same key begins anew, that of a command which is kept does not.
+    expect(await make('ancient')).not.toBe(ancient);
+    expect(await make('older')).toBe(older);
+    expect(readdirSync(env.artifacts)).not.toContain(orphan.split('/').at(-1));
+    expect(readdirSync(env.artifacts)).toContain(upload.split('/').at(-1));
+    const { body: log } = await env.get('/api/audit?action=commands.retention').expect(200);
+    expect((log as { items: object[] }).items).toMatchObject([{ detail: { commands: 1, outputs: 2, artifacts: 2 } }]);
+
+    // Once is enough.
+    expect(await env.app.get(CommandRetention, { strict: false }).drop()).toEqual({ commands: 0, outputs: 0, artifacts: 0 });
+  });
+});
