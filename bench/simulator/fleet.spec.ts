@@ -77,7 +77,8 @@ describe.each(TRANSPORT_NAMES)('simulated agents over %s', (transport) => {
     const id = await env.command(machine.id);
     await settled(1);
     expect(network.hasCut).toBe(true);
-    expect(fleet.tally.troubles).toEqual([expect.stringMatching(/^result: /)]);
+    expect(fleet.tally.troubles.length).toBeGreaterThan(0);
+    expect(fleet.tally.troubles.filter((trouble) => !trouble.startsWith('result: '))).toEqual([]);
     expect(fleet.takeLives()).toEqual([expect.objectContaining({ id, attempt: 1 })]);
     expect(
       await env.sql(`SELECT outcome FROM audit_log WHERE action = 'commands.result' AND target_id = $1`, [id]),

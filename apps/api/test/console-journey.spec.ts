@@ -93,5 +93,5 @@ describeConsole('the console in a browser', () => {
 
 /** The rightmost pixel of what is there to see; what scrolls by itself is only as wide as its frame. */
 const RIGHT_EDGE = `Math.ceil(Math.max(...[...document.querySelectorAll('main :is(h1, h2, p, td, button, a, mat-form-field)')]
-  .filter((part) => !part.closest('.scroll, cdk-virtual-scroll-viewport'))
+  .filter((part) => !part.closest('.scroll, .gw-unseen, cdk-virtual-scroll-viewport'))
   .map((part) => part.getBoundingClientRect().right)))`;

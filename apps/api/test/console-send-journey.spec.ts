@@ -48,6 +48,7 @@ describeConsole('sending commands in a browser', () => {
       await page.getByLabel('Program').fill('sh');
       await page.getByLabel('Arguments').fill(`-c\nfor n in $(seq 500); do echo "line $n <b>"; done; while [ ! -e ${agent.signal} ]; do sleep 0.05; done; echo over >&2`);
 
+      await page.getByText('1 machine', { exact: true }).waitFor();
       await env.stopServer();
       const send = page.getByRole('main').getByRole('button', { name: 'Send' });
       const sure = async (): Promise<void> => {

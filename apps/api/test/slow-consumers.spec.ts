@@ -83,7 +83,7 @@ describe('a consumer that reads 1 kB a second', () => {
   it('is cut off at the next word when it is too far behind, and costs no more memory than that', async () => {
     const streams: EventStream[] = [];
     const server = createServer((_, raw) => {
-      streams.push(new EventStream({ raw, hijack: () => undefined } as unknown as FastifyReply));
+      streams.push(new EventStream({ raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

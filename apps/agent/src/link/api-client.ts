@@ -28,12 +28,15 @@ interface CallOptions {
   signal?: AbortSignal;
   headers?: Record<string, string>;
   timeoutMs?: number;
+  /** Of the first try, which may go over a kept connection that is as dead as the stream was; the second gets a new one. */
+  firstTimeoutMs?: number;
   /** One try only: for the last words of an agent that stops. */
   once?: boolean;
 }
 
 const JSON_HEADERS = { 'Content-Type': 'application/json' };
 const REQUEST_TIMEOUT_MS = 15_000;
+const FIRST_SESSION_MS = 8_000;
 /** A line slower than this (256 KiB/s) is given up by an upload and tried again. */
 const SLOWEST_BYTES_PER_MS = 262;
 
@@ -61,7 +64,7 @@ export class ApiClient {
   /** Always over HTTP: it comes before the connection. */
   session(body: SessionRequest, signal?: AbortSignal): Promise<Answer<SessionResponse>> {
     const call = { path: '/api/agents/session', body: JSON.stringify(body) };
-    return this.repeat<SessionResponse>(call, { signal, headers: JSON_HEADERS });
+    return this.repeat<SessionResponse>(call, { signal, headers: JSON_HEADERS, firstTimeoutMs: FIRST_SESSION_MS });
   }
 
   /** Keeps the promise of the event stream until the signal fires: says that this agent lives when it has said nothing else for a while. */
@@ -114,7 +117,9 @@ export class ApiClient {
   }
 
   private async tryOnce<T>(call: Call, options: CallOptions, isFirst: boolean): Promise<Answer<T>> {
-    const timeout = AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(
+      (isFirst ? options.firstTimeoutMs : undefined) ?? options.timeoutMs ?? REQUEST_TIMEOUT_MS,
+    );
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
     const { frame } = call;
     const spoken = frame && isFirst ? this.socket.ask(frame.event, frame.data, signal) : null;

@@ -4,6 +4,7 @@ import { signal } from '@angular/core';
 import { type ComponentFixture, TestBed } from '@angular/core/testing';
 import { provideRouter, Router } from '@angular/router';
 import type { Permission } from '@gwanje/contracts';
+import { Subject } from 'rxjs';
 import { type Connection, EventStream } from '../../core/events/event-stream';
 import type { User } from '../../core/http/wire';
 import { I18n } from '../../core/i18n/i18n';
@@ -25,8 +26,8 @@ describe('the shell', () => {
         provideHttpClient(),
         provideHttpClientTesting(),
         provideRouter([{ path: '**', children: [] }]),
-        { provide: EventStream, useValue: { connection } },
-        { provide: Session, useValue: { user, logOut: jest.fn() } },
+        { provide: EventStream, useValue: { connection, opened: new Subject<void>() } },
+        { provide: Session, useValue: { user, logOut: jest.fn(), readAgain: jest.fn() } },
       ],
     });
     TestBed.inject(I18n).choose('en');

@@ -124,6 +124,7 @@ describe('the form of a command', () => {
     // Nobody has seen the number yet.
     await send();
     expect(dialog.open).not.toHaveBeenCalled();
+    expect(page.textContent).toContain('is not known yet');
     await settled(() => expect(page.textContent).toContain('12 machines'));
     dialog.open.mockReturnValueOnce({ closed: of(false) });
     await send();

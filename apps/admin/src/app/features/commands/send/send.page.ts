@@ -111,6 +111,8 @@ export class SendPage {
   protected readonly busy = signal(false);
   protected readonly problem = signal<Problem | null>(null);
   protected readonly isIncomplete = signal(false);
+  /** How many machines are meant is not known yet. */
+  protected readonly isUncounted = signal(false);
   /** What the server says of the payload and the machines as a whole. */
   protected readonly faultOf = faultAt;
   private key = newKey();
@@ -138,6 +140,7 @@ export class SendPage {
   protected changed(): void {
     this.key = newKey();
     this.isIncomplete.set(false);
+    this.isUncounted.set(false);
   }
 
   protected actionTitle(name: string): string {
@@ -203,7 +206,8 @@ export class SendPage {
     const definition = this.definition();
     if (!definition?.destructive) return true;
     const count = this.field().preview()?.count;
-    // How many they are is not known yet: nothing is sent to a number that nobody has seen.
+    // Nothing is sent to a number that nobody has seen.
+    this.isUncounted.set(count === undefined);
     if (count === undefined) return false;
     const words = this.words().form;
     return confirmed(this.dialog, {

@@ -73,6 +73,7 @@ export const en = {
     destructive: 'This action can do harm to the machine. You will be asked for the number of machines.',
     sureTitle: (action: string): string => `${action}: are you sure?`,
     sureLead: (count: string): string => `It goes to this many machines: ${count}. Type the number to send it.`,
+    uncounted: 'How many machines are meant is not known yet. Send it once the number stands above.',
     incomplete: 'Something is missing or wrong. It stands at the fields.',
     submit: 'Send',
     busy: 'Sending…',

@@ -74,6 +74,7 @@ export const ko: Words = {
     destructive: '장비에 해를 줄 수 있는 동작입니다. 보내기 전에 장비 수를 묻습니다.',
     sureTitle: (action) => `${action}: 정말 보낼까요?`,
     sureLead: (count) => `장비 ${count}대로 보냅니다. 보내려면 이 숫자를 입력하세요.`,
+    uncounted: '아직 장비 수를 알 수 없습니다. 위에 숫자가 표시되면 보내세요.',
     incomplete: '빠지거나 잘못된 항목이 있습니다. 해당 칸에 표시되어 있습니다.',
     submit: '보내기',
     busy: '보내는 중…',
