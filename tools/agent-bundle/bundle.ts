@@ -11,7 +11,13 @@ const ROOT = resolve(__dirname, '..', '..');
 const options = createRequire(__filename)('../jest/swc.cjs') as Options;
 const ADDONS = join(ROOT, 'node_modules', '@lmdb');
 /** What Nest asks for only when it is used, which the agent does not. */
-const UNUSED = ['@nestjs/microservices', '@nestjs/microservices/*', '@nestjs/websockets', '@nestjs/websockets/*', '@nestjs/platform-*'];
+const UNUSED = [
+  '@nestjs/microservices',
+  '@nestjs/microservices/*',
+  '@nestjs/websockets',
+  '@nestjs/websockets/*',
+  '@nestjs/platform-*',
+];
 const UNUSED_PACKAGES = [...UNUSED, 'class-transformer', 'class-transformer/*', 'class-validator'];
 
 /**
@@ -55,13 +61,20 @@ const decorated: Plugin = {
 const embedded = (addons: Addons): Plugin => ({
   name: 'embedded',
   setup(bundler) {
-    bundler.onResolve({ filter: /^@gwanje\/contracts$/ }, () => ({ path: join(ROOT, 'libs', 'contracts', 'src', 'index.ts') }));
-    bundler.onResolve({ filter: /^(node-gyp-build-optional-packages|msgpackr-extract)$/ }, ({ path }) => ({ path, namespace: 'embedded' }));
+    bundler.onResolve({ filter: /^@gwanje\/contracts$/ }, () => ({
+      path: join(ROOT, 'libs', 'contracts', 'src', 'index.ts'),
+    }));
+    bundler.onResolve({ filter: /^(node-gyp-build-optional-packages|msgpackr-extract)$/ }, ({ path }) => ({
+      path,
+      namespace: 'embedded',
+    }));
     bundler.onLoad({ filter: /^node-gyp/, namespace: 'embedded' }, () => ({
       contents: `module.exports = require('./native-loader').loaderOf(${JSON.stringify(addons, null, 1)});`,
       resolveDir: __dirname,
     }));
-    bundler.onLoad({ filter: /^msgpackr/, namespace: 'embedded' }, () => ({ contents: `throw new Error('not in the bundle');` }));
+    bundler.onLoad({ filter: /^msgpackr/, namespace: 'embedded' }, () => ({
+      contents: `throw new Error('not in the bundle');`,
+    }));
   },
 });
 
@@ -80,4 +93,6 @@ function readAddons(): Addons {
 }
 
 const pack = (bytes: Buffer): string =>
-  brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }).toString('base64');
+  brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  }).toString('base64');
