@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import request from 'supertest';
 import { Log } from '../src/core/logging/log';
 import { stopChild } from '../../../tools/servers/process';
-import { TestEnvironment } from './support/environment';
+import { eventually, TestEnvironment } from './support/environment';
 import { describeWith } from './support/programs';
 import { RealAgent } from './support/real-agent';
 
@@ -52,6 +52,20 @@ describe('the agent as one file', () => {
       expect(readdirSync(place)).toEqual(['agent.js']);
     } finally {
       await agent.destroy();
+    }
+  });
+
+  it('ends in order when nobody reads its log any more', async () => {
+    const client = await env.client('unread');
+    const variables = { SERVER_URL: env.url, CLIENT_KEY: client.clientKey, AGENT_DATA_DIR: folder() };
+    const agent = spawn(process.execPath, [join(built, 'agent.js')], { env: variables, stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      await env.reaches(await env.command(client.id), 'completed');
+      agent.stdout.destroy();
+      agent.kill('SIGTERM');
+      await eventually(() => expect(agent.exitCode).toBe(0));
+    } finally {
+      await stopChild(agent, 'SIGKILL');
     }
   });
 
