@@ -4,7 +4,7 @@ WORKDIR /src
 COPY package.json package-lock.json .npmrc* ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npx nest build api && npx ng build && npm prune --omit=dev --no-audit --no-fund
+RUN npx nest build api && npx ng build && npm run build:agent && npm prune --omit=dev --no-audit --no-fund
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production PORT=3000 ARTIFACTS_DIR=/data/artifacts AUDIT_KEY_FILE=/data/audit-key.pem
@@ -13,6 +13,7 @@ COPY --from=build /src/package.json ./
 COPY --from=build /src/node_modules ./node_modules
 COPY --from=build /src/dist/apps/api ./dist/apps/api
 COPY --from=build /src/dist/apps/admin ./dist/apps/admin
+COPY --from=build /src/dist/agent ./dist/agent
 RUN install -d -o node -g node /data
 USER node
 VOLUME /data

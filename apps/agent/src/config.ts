@@ -41,12 +41,17 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
     serverUrl,
     clientKey,
     transport: transport === 'ws' ? 'ws' : 'sse',
-    dataDir: resolve(env.AGENT_DATA_DIR || join(homedir(), '.gwanje-agent')),
+    dataDir: dataDirOf(env),
     policyFile: env.AGENT_POLICY ? resolve(env.AGENT_POLICY) : undefined,
     concurrency,
     silenceMs,
     aliveEveryMs,
   };
+}
+
+/** The folder of the journal. */
+export function dataDirOf(env: NodeJS.ProcessEnv): string {
+  return resolve(env.AGENT_DATA_DIR || join(homedir(), '.gwanje-agent'));
 }
 
 function isHttpUrl(text: string): boolean {

@@ -9,8 +9,10 @@ export class AgentLog implements LoggerService {
   constructor() {
     const json = process.env.NODE_ENV === 'production' || !process.stdout.isTTY;
     const options = { base: null, level: process.env.LOG_LEVEL ?? 'info' };
+    // Who reads it may end before the agent does. Pino's own way to standard output would then hold up the exit for ever.
+    process.stdout.on('error', () => undefined);
     this.pino = json
-      ? pino(options)
+      ? pino(options, process.stdout)
       : pino(options, pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'context' }));
   }
 

@@ -8,6 +8,7 @@ import { Link } from './link/link';
 import { AgentLog } from './log';
 import { Policy } from './policy/policy';
 import { Runner } from './runner/runner';
+import { VERSION } from './version';
 import { messageOf } from './waiting';
 
 async function main(): Promise<void> {
@@ -44,4 +45,6 @@ async function main(): Promise<void> {
   }
 }
 
-void main();
+// An installer asks before it enrols: what is imported above has then been found to run on this machine.
+if (process.argv.includes('--version')) console.log(VERSION);
+else void main();

@@ -4,6 +4,7 @@ import { AgentKeys } from '../core/access/access';
 import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { AliveController } from './alive.controller';
+import { AgentBundle } from './agent-bundle';
 import { AgentDescriptionsService } from './agent-descriptions.service';
 import { ClientKeys } from './client-keys';
 import { ClientsController } from './clients.controller';
@@ -12,13 +13,15 @@ import { EnrolmentController } from './enrolment.controller';
 import { EnrolmentService } from './enrolment.service';
 import { EventsController } from './events.controller';
 import { GatewayService } from './gateway.service';
+import { InstallController } from './install.controller';
 import { Presence } from './presence';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule],
-  controllers: [ClientsController, EnrolmentController, EventsController, AliveController],
+  controllers: [ClientsController, EnrolmentController, EventsController, AliveController, InstallController],
   providers: [
     ClientsService,
+    AgentBundle,
     AgentDescriptionsService,
     GatewayService,
     Presence,

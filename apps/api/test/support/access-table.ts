@@ -34,6 +34,11 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/auth/openid/callback': { who: 'everybody', answer: [404] },
   'POST /api/enrol': { who: 'everybody', body: () => ({ token: 'x', name: 'x', platform: 'x' }), answer: [401] },
 
+  // Without a bundle there is nothing to install.
+  'GET /install.sh': { who: 'everybody', answer: [404] },
+  'GET /api/agent/bundle': { who: 'everybody', answer: [404] },
+  'GET /api/agent/bundle.json': { who: 'everybody', answer: [404] },
+
   'GET /api/auth/me': { who: 'anybody logged in' },
   'POST /api/auth/password': { who: 'anybody logged in', body: () => ({ currentPassword: 'wrong', newPassword: 'quiet copper meadow' }), answer: [400, 429] },
   'GET /api/auth/sessions': { who: 'anybody logged in' },

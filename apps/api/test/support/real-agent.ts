@@ -19,6 +19,8 @@ interface AgentSettings {
   clientKey: string;
   /** The agent's policy file. */
   policy?: object;
+  /** What Node runs instead of the agent's sources. */
+  program?: string[];
   env?: Record<string, string>;
 }
 
@@ -102,10 +104,11 @@ export class RealAgent {
   }
 
   private spawn(print: (text: string) => void): ChildProcess {
-    const { serverUrl, clientKey, policy, env } = this.settings;
+    const { serverUrl, clientKey, policy, program = MAIN, env } = this.settings;
     const policyFile = join(this.dataDir, 'policy.json');
     writeFileSync(policyFile, JSON.stringify({ paths: [this.folder], ...policy }));
-    const child = spawn(process.execPath, MAIN, {
+    const child = spawn(process.execPath, program, {
+      cwd: this.folder,
       env: {
         ...process.env, SERVER_URL: serverUrl, CLIENT_KEY: clientKey, AGENT_DATA_DIR: join(this.dataDir, 'data'), AGENT_POLICY: policyFile,
         LOG_LEVEL: 'info', ...env,

@@ -142,6 +142,10 @@ export class Config {
   @IsString()
   CONSOLE_DIR = 'dist/apps/admin/browser';
 
+  /** The agent as `npm run build:agent` wrote it, with `install.sh` beside it; machines cannot be installed from here when it does not exist. */
+  @IsString()
+  AGENT_BUNDLE = 'dist/agent/agent.js';
+
   @Matches(/^(fatal|error|warn|info|debug|trace|silent)$/)
   LOG_LEVEL = 'info';
 

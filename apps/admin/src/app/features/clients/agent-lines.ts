@@ -4,6 +4,10 @@ const AGENT = 'node dist/apps/agent/main.js';
 export const startLine = (server: string, key: string): string =>
   `SERVER_URL=${quoted(server)} CLIENT_KEY=${quoted(key)} ${AGENT}`;
 
+/** Installs, enrols and starts an agent that the server gives out. */
+export const installLine = (server: string, token: string): string =>
+  `curl -fsSL ${quoted(`${server}/install.sh?token=${token}`)} | sh`;
+
 /** Trades the token for a key under the machine's own name, keeps the key in a file of its own, and starts the agent with it. */
 export function enrolLine(server: string, token: string): string {
   const body = `printf '{"token":"%s","name":"%s","platform":"%s"}' ${quoted(token)} "$(hostname)" "$(uname -s)"`;

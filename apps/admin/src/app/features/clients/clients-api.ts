@@ -98,6 +98,14 @@ export class ClientsApi {
     return this.ask(this.http.delete(`/api/enrolment-tokens/${encodeURIComponent(id)}`));
   }
 
+  /** Whether the server gives out the agent as one file. */
+  givesAgents(): Promise<boolean> {
+    return this.ask(this.http.get('/api/agent/bundle.json')).then(
+      () => true,
+      () => false,
+    );
+  }
+
   private ask<T>(call: Observable<unknown>): Promise<T> {
     return firstValueFrom(call as Observable<T>);
   }

@@ -16,7 +16,7 @@ import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt, putFaults } from '../../shared/server-faults';
 import { TagField } from '../../shared/tag-field';
-import { enrolLine } from './agent-lines';
+import { enrolLine, installLine } from './agent-lines';
 import { ClientsApi, type EnrolmentToken } from './clients-api';
 import { en } from './words/en';
 import { ko } from './words/ko';
@@ -63,7 +63,10 @@ export class EnrolPage {
   });
   protected readonly groups = signal<readonly string[]>([]);
   protected readonly made = signal<(EnrolmentToken & { token: string }) | null>(null);
-  protected readonly line = computed(() => enrolLine(this.origin, this.made()?.token ?? ''));
+  protected readonly givesAgents = signal(false);
+  protected readonly line = computed(() =>
+    (this.givesAgents() ? installLine : enrolLine)(this.origin, this.made()?.token ?? ''),
+  );
   /** The machines that were not known before the token was made. */
   protected readonly joined = signal<readonly Pick<Client, 'id' | 'name'>[]>([]);
   protected readonly open = signal<EnrolmentToken[] | null>(null);
@@ -85,6 +88,7 @@ export class EnrolPage {
     this.form.markAllAsTouched();
     if (this.form.invalid || this.busy()) return;
     await this.act(async () => {
+      this.givesAgents.set(await this.api.givesAgents());
       const { uses, period } = this.form.getRawValue();
       const expiresAt = new Date(Date.now() + PERIODS[period]).toISOString();
       const made = await this.api.createEnrolmentToken({ groups: [...this.groups()], uses, expiresAt });

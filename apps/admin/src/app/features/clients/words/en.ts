@@ -117,6 +117,9 @@ export const en = {
     line: 'Paste this line on the machine, in the folder of Gwanje (npm ci && npm run build)',
     lineHint:
       'It takes the machine’s name, keeps its key in the file client.key and starts the agent. Later starts need only the part after the last &&.',
+    installLine: 'Paste this line on the machine, as root; it needs Node 20.19 or newer and curl',
+    installHint:
+      'It takes the machine’s name, installs the agent and starts it as a service. Without root: sh -s -- --prefix FOLDER instead of sh installs below one folder.',
     waiting: 'Waiting for the first machine…',
     joined: (name: string): string => `${name} is here`,
     open: 'Open tokens',

@@ -119,6 +119,9 @@ export const ko: Words = {
     line: '장비의 관제 폴더에서 이 한 줄을 붙여 넣으세요 (npm ci && npm run build 이후)',
     lineHint:
       '장비 이름으로 등록하고 키를 client.key 파일에 보관한 뒤 에이전트를 시작합니다. 다음부터는 마지막 && 뒤의 부분만 실행하면 됩니다.',
+    installLine: '장비에서 root로 이 한 줄을 붙여 넣으세요 (Node 20.19 이상과 curl 필요)',
+    installHint:
+      '장비 이름으로 등록하고 에이전트를 설치해 서비스로 시작합니다. root 없이 한 폴더 아래에 설치하려면 sh 대신 sh -s -- --prefix 폴더를 쓰세요.',
     waiting: '첫 장비를 기다리는 중…',
     joined: (name) => `${name} 등록됨`,
     open: '유효한 토큰',

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Config } from '../core/config/config';
+import { NotFound } from '../core/errors/errors';
+
+export interface BundleView {
+  version: string;
+  /** Hexadecimal, of all bytes. */
+  sha256: string;
+  size: number;
+}
+interface Bundle extends BundleView {
+  bytes: Buffer;
+  /** Tells one state of the file from another. */
+  stamp: string;
+}
+
+/** The first line of what `npm run build:agent` writes. */
+const FIRST_LINE = /^\/\/ gwanje-agent (\S+) \(.*\)\n/;
+
+/** The agent as one file, and the script that installs it, as the build left them; a new build is served without a restart. */
+@Injectable()
+export class AgentBundle {
+  private bundle?: Bundle;
+
+  constructor(private readonly config: Config) {}
+
+  view(): BundleView {
+    const { version, sha256, size } = this.read();
+    return { version, sha256, size };
+  }
+
+  bytes(): Buffer {
+    return this.read().bytes;
+  }
+
+  /** For machines that reach the server at this address. Without a token they bring their own. Both go between single quotes of the shell. */
+  installScript(server: string, token: string): string {
+    const { sha256 } = this.read();
+    const values: Record<string, string> = { SERVER: server, TOKEN: token, SHA256: sha256 };
+    const script = readFileSync(join(dirname(this.config.AGENT_BUNDLE), 'install.sh'), 'utf8');
+    return script.replace(/@(SERVER|TOKEN|SHA256)@/g, (_, name: string) => values[name] ?? '');
+  }
+
+  private read(): Bundle {
+    const file = this.config.AGENT_BUNDLE;
+    const stat = statSync(file, { throwIfNoEntry: false });
+    if (!stat) throw new NotFound('agent bundle on this server');
+    const stamp = `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
+    if (this.bundle?.stamp !== stamp) this.bundle = { ...open(file), stamp };
+    return this.bundle;
+  }
+}
+
+function open(file: string): Omit<Bundle, 'stamp'> {
+  const bytes = readFileSync(file);
+  const version = FIRST_LINE.exec(bytes.subarray(0, 1_000).toString())?.[1];
+  if (!version) throw new NotFound('agent bundle on this server');
+  return { version, sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length, bytes };
+}
