@@ -15,6 +15,7 @@ interface Target {
 
 const NEST = join('node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
 const NG = join('node_modules', '@angular', 'cli', 'bin', 'ng.js');
+const TSX = join('node_modules', 'tsx', 'dist', 'cli.mjs');
 const COMMON = ['libs', 'package-lock.json', 'tsconfig.json'];
 
 /** Builds what is missing or older than its sources, of all programs or of those named, two at a time where there are two processors. */
@@ -60,7 +61,13 @@ function targets(): Target[] {
     output: join('dist', 'apps', name, 'main.js'),
     command: [NEST, 'build', name],
   });
-  const list = [nest('api'), nest('agent')];
+  const bundle: Target = {
+    name: 'agent as one file',
+    sources: [join('apps', 'agent'), join('tools', 'agent-bundle'), 'deploy', 'package.json', ...COMMON],
+    output: join('dist', 'agent', 'agent.js'),
+    command: [TSX, join('tools', 'agent-bundle', 'main.ts')],
+  };
+  const list = [nest('api'), nest('agent'), bundle];
   const output = existsSync(join(ROOT, 'angular.json')) ? angularOutput() : null;
   if (output)
     // The longest first: the others fit beside it.
