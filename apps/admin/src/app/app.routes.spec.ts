@@ -43,7 +43,7 @@ describe('the addresses', () => {
     [['commands.read', 'clients.read'], '/overview'],
     [['clients.read'], '/clients'],
     [null, '/login'],
-    [[], '/not-found'],
+    [[], '/profile'],
   ])('begin, for %j, at %s', async (permissions, url) => {
     expect((await visit('/', permissions)).url).toBe(url);
   });

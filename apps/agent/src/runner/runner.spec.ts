@@ -82,7 +82,7 @@ describe('Runner', () => {
 
   const ran = (): string[] => runs.map(({ frame: { id, attempt } }) => `${id}/${attempt}`);
 
-  it("measures what an attempt took by no clock that may be set back", async () => {
+  it('measures what an attempt took by no clock that may be set back', async () => {
     await runner.accept(frame('a'));
     await until(() => expect(ran()).toEqual(['a/1']));
     const clock = jest.spyOn(Date, 'now').mockReturnValue(0);

@@ -137,7 +137,12 @@ export class Runner {
     const wrong = this.check.refusal(frame.action, frame.payload);
     const handler = this.handlers.get(frame.action);
     if (wrong || !handler) {
-      return this.finish(frame, { attempt: frame.attempt, success: false, outcome: 'refused', error: wrong ?? 'no handler' });
+      return this.finish(frame, {
+        attempt: frame.attempt,
+        success: false,
+        outcome: 'refused',
+        error: wrong ?? 'no handler',
+      });
     }
     if (!(await this.mayStart(attempt))) return;
     if (!(await this.journal.started(frame))) return;

@@ -6,13 +6,13 @@ import { provideRouter, Router } from '@angular/router';
 import type { Permission } from '@gwanje/contracts';
 import { Subject } from 'rxjs';
 import { type Connection, EventStream } from '../../core/events/event-stream';
-import type { User } from '../../core/http/wire';
+import type { Me } from '../../core/http/wire';
 import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { Shell } from './shell';
 
 describe('the shell', () => {
-  const user = signal<User | null>(null);
+  const user = signal<Me | null>(null);
   const connection = signal<Connection>({ state: 'live' });
   let fixture: ComponentFixture<Shell>;
   let server: HttpTestingController;
@@ -43,7 +43,8 @@ describe('the shell', () => {
   });
 
   function may(...permissions: Permission[]): void {
-    user.set({ id: 'u', email: 'a@b.c', name: 'Kim', roles: [], permissions });
+    const secondFactor = { enabled: false, required: false, satisfied: true };
+    user.set({ id: 'u', email: 'a@b.c', name: 'Kim', roles: [], permissions, secondFactor });
   }
 
   const press = (key: string, init: KeyboardEventInit = {}, target: EventTarget = document.body): void => {
@@ -137,7 +138,7 @@ describe('the shell', () => {
 
   it('has a palette that is worked with the arrows, and leads where Enter is pressed', async () => {
     const field = await openPalette();
-    expect(options()).toEqual(['Overview', 'Clients', 'Commands', 'Send a command']);
+    expect(options()).toEqual(['Overview', 'Clients', 'Commands', 'Profile', 'Send a command']);
     expect(field.getAttribute('aria-activedescendant')).toBe(dialog()?.querySelector('[aria-selected=true]')?.id);
     press('ArrowDown', {}, field);
     await fixture.whenStable();
