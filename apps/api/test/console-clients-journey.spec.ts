@@ -1,13 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { BrowserPage } from './support/browser';
 import { BROWSER, compressedSize, CONSOLE_DIR, describeConsole, logIn, seriousFaults } from './support/console';
 import { eventually, TestEnvironment } from './support/environment';
 
-const BUILT = resolve(CONSOLE_DIR, '../../..');
+const run = promisify(execFile);
 const MOST_SCRIPT_BYTES = 350_000;
 
 describeConsole('the clients in the console', () => {
@@ -29,7 +30,6 @@ describeConsole('the clients in the console', () => {
 
   it('take in a machine by the line that the console shows, and let it go again', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'gwanje-machine-'));
-    symlinkSync(BUILT, join(folder, 'dist'));
     let agent: ChildProcess | undefined;
     try {
       await logIn(page, address, '/clients');
@@ -40,18 +40,16 @@ describeConsole('the clients in the console', () => {
       const line = await page.locator('code').filter({ hasText: 'curl' }).textContent();
       await page.getByText('For 1 more').waitFor();
 
-      agent = spawn('sh', ['-c', `exec 2>&1; ${line ?? ''}`], {
-        cwd: folder,
-        env: { ...process.env, AGENT_DATA_DIR: join(folder, 'journal') },
-        detached: true,
-        stdio: 'ignore',
-      });
+      // Everything below one folder: nothing is put on the machine of the test.
+      await run('sh', ['-c', line ?? ''], { cwd: folder, env: { ...process.env, GWANJE_PREFIX: folder } });
+      const settings = join(folder, 'etc/gwanje/agent.env');
+      agent = spawn(process.execPath, [`--env-file=${settings}`, join(folder, 'opt/gwanje-agent/agent.js')], { cwd: folder, stdio: 'ignore' });
       await page.getByRole('link', { name: `${hostname()} is here` }).click();
       await page.getByRole('heading', { name: hostname() }).waitFor();
       await page.locator('header').getByText('Online').waitFor();
       await page.getByText('No token is open').waitFor({ state: 'detached' });
-      expect(statSync(join(folder, 'client.key')).mode & 0o777).toBe(0o600);
-      expect(readFileSync(join(folder, 'client.key'), 'utf8')).toMatch(/^sk_\w+_\S+\s$/);
+      expect(statSync(settings).mode & 0o777).toBe(0o600);
+      expect(readFileSync(settings, 'utf8')).toMatch(/^CLIENT_KEY='sk_\w+_\S+'$/m);
 
       await page.getByRole('link', { name: 'Send a command: noop' }).click();
       await page.getByRole('button', { name: 'Send' }).click();
@@ -74,7 +72,7 @@ describeConsole('the clients in the console', () => {
       await page.getByText('There is no client yet').waitFor();
       expect(window.complaints).toEqual([]);
     } finally {
-      if (agent?.pid) process.kill(-agent.pid, 'SIGKILL');
+      agent?.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
     }
   });
