@@ -45,7 +45,7 @@ export const limits: Scenario = {
   about: 'what the parts can do alone, in this run',
   withoutServer: true,
   async run(bench: Bench): Promise<Figure[]> {
-    const seconds = bench.size(8, 1.5);
+    const seconds = bench.size(8, 3);
     const times = bench.size(300, 50);
     const postgres = await PostgresLimits.on(await bench.installation.copyTemplate('limits'));
     const figures: Figure[] = [];
