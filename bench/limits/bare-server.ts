@@ -59,7 +59,7 @@ function act(path: string, body: Record<string, unknown>): [number, object] {
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
-  const path = request.url ?? '';
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
   if (request.method === 'GET') return path === '/ticks' ? tick(response) : listen(path.split('/')[3] ?? '', response);
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
