@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { BrowserPage } from './support/browser';
-import { BROWSER, CONSOLE_DIR, describeConsole } from './support/console';
+import { BROWSER, CONSOLE_DIR, describeConsole, rightEdge } from './support/console';
 import { ADMIN, eventually, TestEnvironment } from './support/environment';
 
 describeConsole('the console in a browser', () => {
@@ -84,14 +84,9 @@ describeConsole('the console in a browser', () => {
       if (path === '/commands') await page.getByRole('row').filter({ hasText: 'jam' }).waitFor();
       for (const width of [360, 850, 1280, 2560]) {
         await page.setViewportSize({ width, height: 800 });
-        const edge = Math.max(await page.evaluate<number>('document.documentElement.scrollWidth'), await page.evaluate<number>(RIGHT_EDGE));
+        const edge = await rightEdge(page);
         expect({ path, width, isWithin: edge <= width }).toEqual({ path, width, isWithin: true });
       }
     }
   });
 });
-
-/** The rightmost pixel of what is there to see; what scrolls by itself is only as wide as its frame. */
-const RIGHT_EDGE = `Math.ceil(Math.max(...[...document.querySelectorAll('main :is(h1, h2, p, td, button, a, mat-form-field)')]
-  .filter((part) => !part.closest('.scroll, .gw-unseen, cdk-virtual-scroll-viewport'))
-  .map((part) => part.getBoundingClientRect().right)))`;

@@ -44,6 +44,13 @@ export async function seriousFaults(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
 }
 
+/** The rightmost pixel of what is there to see; what scrolls by itself is only as wide as its frame. */
+export async function rightEdge(page: Page): Promise<number> {
+  const parts = await page.evaluate<number>(`Math.ceil(Math.max(...[...document.querySelectorAll('main :is(h1, h2, p, td, button, a, mat-form-field, pre)')]
+    .filter((part) => !part.closest('.scroll, .gw-unseen, cdk-virtual-scroll-viewport')).map((part) => part.getBoundingClientRect().right)))`);
+  return Math.max(parts, await page.evaluate<number>('document.documentElement.scrollWidth'));
+}
+
 /** Bytes of these scripts of the console, each compressed as a web server does it. */
 export function compressedSize(urls: Iterable<string>): number {
   return [...new Set(urls)].reduce((sum, url) => sum + gzipSync(readFileSync(join(CONSOLE_DIR, new URL(url).pathname))).length, 0);
