@@ -123,6 +123,20 @@ describeConsole('sending commands in a browser', () => {
     }
   });
 
+  it('cancels those that were chosen, one by one and all that are shown', async () => {
+    const away = await env.client('away');
+    const ids = [await env.command(away.id), await env.command(away.id), await env.command(away.id)];
+    await page.goto(`${address}/commands?client=away`);
+    await page.getByRole('checkbox', { name: 'Select noop on away' }).first().click();
+    await page.getByRole('button', { name: 'Cancel them (1)' }).click();
+    await page.getByText('1 done, 0 refused').waitFor();
+    await page.getByRole('checkbox', { name: 'Select all that are shown' }).click();
+    await page.getByRole('button', { name: 'Cancel them (2)' }).click();
+    await page.getByText('2 done, 0 refused').waitFor();
+    for (const id of ids) await env.reaches(id, 'cancelled');
+    expect(page.url()).toBe(`${address}/commands?client=away`);
+  });
+
   it('fits every window and pleases axe, in both themes', async () => {
     const { body } = await env.get('/api/commands?action=shell').expect(200);
     const shell = (body as { items: { id: string }[] }).items[0]?.id ?? '';
