@@ -39,8 +39,7 @@ function step(state: State, { call, attempt }: Omit<Answered, 'status'>): [statu
     case 'start':
       if (attempt !== state.attempt) return conflict;
       if (state.status === 'running') return [200, state];
-      // With the next attempt under way, the word on the one before is an old one.
-      return state.status === 'dispatched' ? moved('running', { reported: null }) : conflict;
+      return state.status === 'dispatched' ? moved('running') : conflict;
     case 'output':
       return attempt === state.attempt && TAKES_OUTPUT.includes(state.status) ? [200, state] : conflict;
     case 'result':

@@ -1,5 +1,5 @@
 import { BullModule } from '@nestjs/bull';
-import { Global, Injectable, Module, OnApplicationShutdown } from '@nestjs/common';
+import { Global, Injectable, Module, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import Queue from 'bull';
 import type { Redis } from 'ioredis';
@@ -39,6 +39,13 @@ export class Queues {
   }
 }
 
+/** When it stops, Bull has a connection connect anew that may be doing so by itself: the refusal is heard by nobody, and would end the process. */
+function reconnectable(redis: Redis): Redis {
+  const connect = redis.connect.bind(redis);
+  redis.connect = () => connect().catch(() => undefined);
+  return redis;
+}
+
 @Global()
 @Module({
   imports: [
@@ -50,11 +57,11 @@ export class Queues {
         prefix: isCluster(config.REDIS_URL) ? `${KEY_PREFIX}{bull}` : `${KEY_PREFIX}bull`,
         createClient: (type) =>
           connections.add(
-            connectRedis(config.REDIS_URL, `bull-${type}`, {
+            reconnectable(connectRedis(config.REDIS_URL, `bull-${type}`, {
               // Bull's blocking and subscribing connections must wait for Redis; its commands must not.
               ...(type !== 'client' && { maxRetriesPerRequest: null, enableOfflineQueue: true }),
               enableReadyCheck: type === 'client',
-            }, type === 'bclient' ? BLOCKED_MS : ANSWER_MS),
+            }, type === 'bclient' ? BLOCKED_MS : ANSWER_MS)),
           ),
         defaultJobOptions: { removeOnComplete: true, removeOnFail: 100 },
       }),
@@ -63,15 +70,21 @@ export class Queues {
   providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache', { enableAutoPipelining: true, commandTimeout: ANSWER_MS }) }],
   exports: [BullModule, BullConnections, Queues, RedisClient],
 })
-export class QueueModule implements OnApplicationShutdown {
+export class QueueModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly redis: RedisClient,
     private readonly bull: BullConnections,
     private readonly queues: Queues,
   ) {}
 
+  /** Of the two that would close the queues at a stop, only this module knows a bound. */
+  onApplicationBootstrap(): void {
+    for (const queue of this.queues.all) Object.assign(queue, { onApplicationShutdown: () => undefined });
+  }
+
   async onApplicationShutdown(): Promise<void> {
-    const closed = Promise.all(this.queues.all.map((queue) => queue.close()));
+    // A queue may refuse to be closed while its connection is just coming back; the connections are closed in any case.
+    const closed = Promise.allSettled(this.queues.all.map((queue) => queue.close()));
     // A Redis that is gone without a word answers no closing either.
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
     this.bull.disconnect();
