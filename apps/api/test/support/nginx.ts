@@ -9,7 +9,7 @@ import { stopChild } from '../../../../tools/servers/process';
 import { certify } from './certificate';
 import { eventually } from './environment';
 
-const SAMPLE = resolve(__dirname, '..', '..', '..', '..', 'deploy', 'nginx', 'gwanje.conf');
+const SAMPLES = resolve(__dirname, '..', '..', '..', '..', 'deploy', 'nginx');
 
 export const NGINX = { programs: ['nginx', 'openssl'] };
 
@@ -29,7 +29,7 @@ export class Nginx {
     const { cert, key } = certify(folder, 'localhost');
     const server = /^ {4}server 127\.0\.0\.1:300\d (.*)$/gm;
     const addresses = [...ports.api, ...ports.gateway].values();
-    const sample = readFileSync(SAMPLE, 'utf8')
+    const sample = ['upstreams.conf', 'gwanje.conf'].map((name) => readFileSync(join(SAMPLES, name), 'utf8')).join('\n')
       .replace(server, (_, rest: string) => `    server 127.0.0.1:${addresses.next().value} ${rest}`)
       .replace('listen 443 ssl http2;', `listen 127.0.0.1:${port} ssl http2;`)
       .replace('/etc/gwanje/tls/cert.pem', cert)

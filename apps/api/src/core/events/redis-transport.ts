@@ -10,12 +10,13 @@ export class RedisTransport extends NewsTransport {
   private readonly log = new Logger('RedisTransport');
   private readonly publisher;
   private readonly subscriber;
-  private deafUntil = 0;
+  private deafUntil = Infinity;
 
   constructor(url: string) {
     super();
     this.publisher = connectRedis(url, 'publish');
-    this.subscriber = connectRedis(url, 'subscribe', { autoResubscribe: true, enableOfflineQueue: true, maxRetriesPerRequest: null });
+    // A refusal of the subscription that the library makes by itself would be heard by nobody, and would end the process.
+    this.subscriber = connectRedis(url, 'subscribe', { autoResubscribe: false, maxRetriesPerRequest: null });
   }
 
   get connected(): boolean {
@@ -23,7 +24,7 @@ export class RedisTransport extends NewsTransport {
   }
 
   get listeningForMs(): number {
-    return this.subscriber.status === 'ready' ? performance.now() - this.deafUntil : 0;
+    return this.subscriber.status === 'ready' ? Math.max(0, performance.now() - this.deafUntil) : 0;
   }
 
   async publish(message: string): Promise<void> {
@@ -31,13 +32,25 @@ export class RedisTransport extends NewsTransport {
   }
 
   listen(listener: (message: string) => void): void {
-    this.subscriber.subscribe(CHANNEL).catch((error: Error) => this.log.warn(`not subscribed: ${error.message}`));
-    this.subscriber.on('ready', () => (this.deafUntil = performance.now()));
+    if (this.subscriber.status === 'ready') void this.subscribe();
+    this.subscriber.on('ready', () => void this.subscribe());
     this.subscriber.on('message', (_channel, message) => listener(message));
   }
 
   close(): void {
     this.publisher.disconnect();
     this.subscriber.disconnect();
+  }
+
+  private async subscribe(): Promise<void> {
+    this.deafUntil = Infinity;
+    try {
+      await this.subscriber.subscribe(CHANNEL);
+      this.deafUntil = performance.now();
+    } catch (error) {
+      if (this.subscriber.status !== 'ready') return;
+      this.log.warn(`not subscribed: ${(error as Error).message}`);
+      this.subscriber.disconnect(true);
+    }
   }
 }

@@ -56,13 +56,6 @@ export interface CommandLog {
   data: unknown;
 }
 
-export interface CommandOutput {
-  attempt: number;
-  seq: number;
-  stream: 'stdout' | 'stderr';
-  text: string;
-}
-
 export interface Client {
   id: string;
   name: string;

@@ -2,7 +2,7 @@ import { HttpClient } from '@angular/common/http';
 import { inject, Injectable } from '@angular/core';
 import type { CommandState } from '@gwanje/contracts';
 import { firstValueFrom } from 'rxjs';
-import type { Client, Command, CommandLog, CommandOutput, Page } from '../../core/http/wire';
+import type { Client, Command, CommandLog, Page } from '../../core/http/wire';
 
 /** What the list is narrowed to; `clientId` is a client's id or name. */
 export interface CommandFilters {
@@ -67,10 +67,6 @@ export class CommandsApi {
 
   async logs(id: string): Promise<CommandLog[]> {
     return (await firstValueFrom(this.http.get<{ items: CommandLog[] }>(`${address(id)}/logs`))).items;
-  }
-
-  async output(id: string): Promise<CommandOutput[]> {
-    return (await firstValueFrom(this.http.get<{ items: CommandOutput[] }>(`${address(id)}/output`))).items;
   }
 
   /** The same `key` never creates a second command. */
