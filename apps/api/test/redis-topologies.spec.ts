@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { eventually, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import type { FakeAgent } from './support/fake-agent';
 import { describeWith } from './support/programs';
 import { REDIS_PROGRAMS, RedisTopology } from './support/redis-topologies';
+import { ServerProcess } from './support/server-process';
 
 jest.setTimeout(120_000);
 
@@ -62,5 +64,19 @@ describeWith('redis', REDIS_PROGRAMS)('a Redis of several processes', () => {
     const { parts, queues } = body as { parts: object[]; queues: { name: string; counts: object | null }[] };
     expect(parts).toMatchObject([{ name: 'postgresql', status: 'up' }, { name: 'redis', status: 'up' }, { name: 'audit', status: 'up' }]);
     expect(queues.every(({ counts }) => counts !== null)).toBe(true);
+  });
+
+  it('that speaks TLS only is reached by who trusts its certificate, and by nobody else', async () => {
+    const stranger = await start(() => RedisTopology.tls());
+    const part = async (): Promise<object | undefined> =>
+      ((await stranger.get('/api/system').expect(200)).body as { parts: { name: string }[] }).parts.find(({ name }) => name === 'redis');
+    await eventually(async () => expect(await part()).toMatchObject({ status: 'down' }));
+    const settings = { DATABASE_URL: stranger.databaseUrl, REDIS_URL: topology?.url ?? '', JWT_SECRET: randomUUID() + randomUUID() };
+    const trusting = await ServerProcess.start({ ...settings, NODE_EXTRA_CA_CERTS: topology?.authority ?? '' });
+    try {
+      expect((await fetch(`${trusting.url}/health/ready`)).status).toBe(200);
+    } finally {
+      await trusting.stop();
+    }
   });
 });

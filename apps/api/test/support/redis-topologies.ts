@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../../tools/servers/ports';
 import { stopChild } from '../../../../tools/servers/process';
+import { certify } from './certificate';
 import { eventually } from './environment';
 
-export const REDIS_PROGRAMS = { programs: ['redis-server', 'redis-sentinel', 'redis-cli'] };
+export const REDIS_PROGRAMS = { programs: ['redis-server', 'redis-sentinel', 'redis-cli', 'openssl'] };
 const MASTER = 'gwanje-master';
 
 interface Node {
@@ -14,12 +15,14 @@ interface Node {
   child: ChildProcess;
 }
 
-/** Several real Redis processes that know of each other, all with one password. */
+/** One or several real Redis processes that know of each other, all with one password. */
 export class RedisTopology {
   private readonly folder = mkdtempSync(join(tmpdir(), 'gwanje-redis-'));
   private readonly nodes: Node[] = [];
   private readonly password = 'a-password-for-tests';
   url = '';
+  /** The certificate that a client has to trust: PEM file. */
+  authority?: string;
 
   private constructor() {}
 
@@ -56,6 +59,20 @@ export class RedisTopology {
     topology.ask(0, '--cluster', 'create', ...hosts, '--cluster-yes');
     for (const { port } of topology.nodes) await eventually(() => expect(topology.ask(port, 'cluster', 'info')).toMatch(/cluster_state:ok/), 20_000);
     topology.url = `redis-cluster://:${topology.password}@${hosts.join(',')}`;
+    return topology;
+  }
+
+  /** One that speaks TLS only. */
+  static async tls(): Promise<RedisTopology> {
+    const topology = new RedisTopology();
+    const { cert, key } = certify(topology.folder, 'localhost');
+    topology.authority = cert;
+    const port = await freePort();
+    const options = ['--port', '0', '--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no'];
+    const child = spawn('redis-server', [...options, '--bind', '127.0.0.1', '--dir', topology.folder, '--save', '', '--requirepass', topology.password], { stdio: 'ignore' });
+    topology.nodes.push({ port, child });
+    await eventually(() => expect(topology.ask(port, '--tls', '--cacert', cert, 'ping')).toContain('PONG'));
+    topology.url = `rediss://:${topology.password}@localhost:${port}`;
     return topology;
   }
 
