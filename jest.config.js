@@ -3,7 +3,7 @@ const { createCjsPreset } = require('jest-preset-angular/presets');
 /** Unit tests stand beside the code; journeys run on real PostgreSQL and Redis, started by the global set-up. */
 const swc = require('./tools/jest/swc.cjs');
 
-const contracts = { '^@gwanje/contracts$': '<rootDir>/libs/contracts/src/index.ts' };
+const libraries = { '^@gwanje/(contracts|tracing)$': '<rootDir>/libs/$1/src/index.ts' };
 
 const server = {
   displayName: 'server',
@@ -13,7 +13,7 @@ const server = {
   transform: { '^.+\\.(ts|js)$': ['@swc/jest', swc] },
   // These come as ES modules only, which Node can require and Jest cannot.
   transformIgnorePatterns: ['/node_modules/(?!(.*/)?(openid-client|oauth4webapi|jose|@scure/base|@noble/hashes)/)'],
-  moduleNameMapper: contracts,
+  moduleNameMapper: libraries,
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   globalSetup: '<rootDir>/tools/jest/global-setup.ts',
   globalTeardown: '<rootDir>/tools/jest/global-teardown.ts',
@@ -25,7 +25,7 @@ const admin = {
   rootDir: __dirname,
   testMatch: ['<rootDir>/apps/admin/**/*.spec.ts'],
   setupFilesAfterEnv: ['<rootDir>/apps/admin/test-setup.ts'],
-  moduleNameMapper: contracts,
+  moduleNameMapper: libraries,
   modulePathIgnorePatterns: ['<rootDir>/dist'],
 };
 

@@ -61,8 +61,8 @@ const decorated: Plugin = {
 const embedded = (addons: Addons): Plugin => ({
   name: 'embedded',
   setup(bundler) {
-    bundler.onResolve({ filter: /^@gwanje\/contracts$/ }, () => ({
-      path: join(ROOT, 'libs', 'contracts', 'src', 'index.ts'),
+    bundler.onResolve({ filter: /^@gwanje\// }, ({ path }) => ({
+      path: join(ROOT, 'libs', path.replace('@gwanje/', ''), 'src', 'index.ts'),
     }));
     bundler.onResolve({ filter: /^(node-gyp-build-optional-packages|msgpackr-extract)$/ }, ({ path }) => ({
       path,

@@ -57,7 +57,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${AGENT}journal/journal.ts`,
-        "return this.move(frame, { frame, state: 'started' });",
+        "return this.move(frame, { state: 'started' });",
         "this.entries.set(frame.id, { frame, state: 'started' });\n    return true;",
       ),
     ],

@@ -16,9 +16,10 @@ const { CHAOS_FOLDER: folder, CHAOS_COMPILED: compiled, CHAOS_BUG: bug = '[]' } 
 delete process.env.CHAOS_BUG;
 const patches = JSON.parse(bug);
 
-const contracts = join(ROOT, 'libs', 'contracts', 'src', 'index.ts');
+const library = (name) => join(ROOT, 'libs', name, 'src', 'index.ts');
+const libraries = { '@gwanje/contracts': library('contracts'), '@gwanje/tracing': library('tracing') };
 const resolveFilename = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => resolveFilename(request === '@gwanje/contracts' ? contracts : request, ...rest);
+Module._resolveFilename = (request, ...rest) => resolveFilename(libraries[request] ?? request, ...rest);
 Module._extensions['.ts'] = (module, filename) => module._compile(compile(filename), filename);
 
 /** A process is started again and again in one run: what was compiled once is kept. */

@@ -5,9 +5,10 @@ const Module = require('node:module');
 const { join, resolve } = require('node:path');
 const options = require('./swc.cjs');
 
-const contracts = join(__dirname, '..', '..', 'libs', 'contracts', 'src', 'index.ts');
+const library = (name) => join(__dirname, '..', '..', 'libs', name, 'src', 'index.ts');
+const libraries = { '@gwanje/contracts': library('contracts'), '@gwanje/tracing': library('tracing') };
 const resolveFilename = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => resolveFilename(request === '@gwanje/contracts' ? contracts : request, ...rest);
+Module._resolveFilename = (request, ...rest) => resolveFilename(libraries[request] ?? request, ...rest);
 Module._extensions['.ts'] = (module, filename) => {
   const { code } = transformSync(readFileSync(filename, 'utf8'), { ...options, filename, sourceMaps: 'inline' });
   module._compile(code, filename);

@@ -1,4 +1,5 @@
-import { Module } from '@nestjs/common';
+import { Tracing } from '@gwanje/tracing';
+import { Logger, Module } from '@nestjs/common';
 import { AgentConfig, readConfig } from './config';
 import { CollectLogsHandler } from './handlers/collect-logs.handler';
 import { EmergencyShutdownHandler } from './handlers/emergency-shutdown.handler';
@@ -20,6 +21,7 @@ import { Policy } from './policy/policy';
 import { PayloadCheck } from './runner/payload-check';
 import { ResultPoster } from './runner/result-poster';
 import { Runner } from './runner/runner';
+import { VERSION } from './version';
 
 function registry(policy: Policy): HandlerRegistry {
   return new HandlerRegistry([
@@ -36,6 +38,13 @@ function registry(policy: Policy): HandlerRegistry {
   ]);
 }
 
+/** It begins no trace itself: whether one is recorded has been decided where it began. */
+function openTracing({ tracing }: AgentConfig): Promise<Tracing> | Tracing {
+  if (!tracing) return Tracing.OFF;
+  const log = new Logger('tracing');
+  return Tracing.open({ ...tracing, serviceVersion: VERSION, ratio: 1, warn: (message) => log.warn(message) });
+}
+
 /** Owns how the agent's pieces are put together; it must never hold behaviour of its own. */
 @Module({
   providers: [
@@ -45,6 +54,7 @@ function registry(policy: Policy): HandlerRegistry {
       useFactory: (config: AgentConfig) => Policy.load(config.policyFile, config.dataDir),
       inject: [AgentConfig],
     },
+    { provide: Tracing, useFactory: openTracing, inject: [AgentConfig] },
     { provide: HandlerRegistry, useFactory: registry, inject: [Policy] },
     ApiClient,
     EventStream,

@@ -1,4 +1,5 @@
 import { ALIVE_EVERY_MS } from '@gwanje/contracts';
+import type { TracingSettings } from '@gwanje/tracing';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -15,6 +16,8 @@ export class AgentConfig {
   silenceMs: number;
   /** Milliseconds within which the server hears of this agent while it holds an event stream. */
   aliveEveryMs: number;
+  /** Where OpenTelemetry traces go; without it none are made. */
+  tracing?: Pick<TracingSettings, 'endpoint' | 'serviceName' | 'delayMs'>;
 }
 
 /** All problems are told in one message, so that an installer needs one look instead of one restart a variable. */
@@ -36,6 +39,9 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   const silenceMs = whole('AGENT_SILENCE_MS', 40_000, 1_000, 600_000);
   const { least, most } = ALIVE_EVERY_MS;
   const aliveEveryMs = whole('AGENT_ALIVE_MS', 25_000, least, most);
+  const endpoint = (env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '').trim();
+  if (endpoint && !isHttpUrl(endpoint)) problems.push('OTEL_EXPORTER_OTLP_ENDPOINT must be an http(s) address');
+  const delayMs = whole('OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000);
   if (problems.length > 0) throw new Error(`the agent cannot start: ${problems.join('; ')}`);
   return {
     serverUrl,
@@ -46,6 +52,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
     concurrency,
     silenceMs,
     aliveEveryMs,
+    ...(endpoint && { tracing: { endpoint, serviceName: env.OTEL_SERVICE_NAME || 'gwanje-agent', delayMs } }),
   };
 }
 

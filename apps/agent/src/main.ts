@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { Tracing } from '@gwanje/tracing';
 import { NestFactory } from '@nestjs/core';
 import { AgentModule } from './agent.module';
 import { readConfig } from './config';
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
       link.stop();
       await runner.stop();
       await app.get(Journal).close();
+      await app.get(Tracing).close();
       await app.close();
       log.log('stopped', 'agent');
       process.exit(0);

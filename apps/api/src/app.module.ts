@@ -13,6 +13,7 @@ import { ProblemFilter } from './core/errors/problem.filter';
 import { EventsModule } from './core/events/events.module';
 import { HttpModule } from './core/http/http.module';
 import { QueueModule } from './core/queue/queue.module';
+import { TracingModule } from './core/tracing/tracing.module';
 import { IdentityModule } from './identity/identity.module';
 import { OperationsModule } from './operations/operations.module';
 import { RbacModule } from './rbac/rbac.module';
@@ -24,7 +25,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        DiscoveryModule, ConfigModule.with(config), DatabaseModule, QueueModule, EventsModule, HttpModule,
+        DiscoveryModule, ConfigModule.with(config), TracingModule, DatabaseModule, QueueModule, EventsModule, HttpModule,
         IdentityModule, RbacModule, ClientsModule, CommandsModule, OperationsModule,
         ...(config.has('worker') ? [AuditWorkerModule, CommandsWorkerModule] : []),
       ],

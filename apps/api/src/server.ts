@@ -1,4 +1,5 @@
 import cookie from '@fastify/cookie';
+import { Tracing } from '@gwanje/tracing';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -14,6 +15,7 @@ import { logRequests } from './core/http/request-log';
 import { routeUpgrades } from './core/http/upgrade';
 import { followIdentity, readIdentity } from './core/http/tls';
 import { DtoPipe } from './core/http/validation';
+import { traceRequests } from './core/tracing/http-spans';
 import { VERSION } from './core/version';
 
 const HEADERS = { 'X-Content-Type-Options': 'nosniff', 'X-Frame-Options': 'DENY', 'Referrer-Policy': 'no-referrer', 'Cross-Origin-Resource-Policy': 'same-origin' };
@@ -53,6 +55,7 @@ export async function createServer(config: Config, logger: LoggerService | false
   logRequests(fastify);
   routeUpgrades(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false, bodyParser: false });
+  traceRequests(fastify, app.get(Tracing));
   if (config.CORS_ORIGINS) app.enableCors({ ...CORS, origin: config.CORS_ORIGINS.split(',') });
   if (identity) followIdentity(app.getHttpServer() as Server, config);
   await app.register(cookie);

@@ -8,6 +8,8 @@ export interface CommandFrame {
   priority: number;
   attempt: number;
   timeoutMs: number;
+  /** The W3C trace context that its execution continues; the agent brings it, or that of a span of its own, with the start and the result. */
+  traceparent?: string;
 }
 
 /** `data` of `event: cancel`: do not start this attempt, or kill it and report the reason as its `outcome`; `cancelled` when none is given. */
@@ -46,12 +48,14 @@ export type AgentEvent = (typeof AGENT_EVENTS)[number];
 
 /**
  * One text message on a WebSocket, from agent to server. `data` is the body of the call of the same name over HTTP, and, but for
- * `session`, the `id` of the command beside it. `ref` is a number of the agent's choice, from 0, that the answer repeats.
+ * `session`, the `id` of the command beside it. `ref` is a number of the agent's choice, from 0, that the answer repeats. `traceparent` is
+ * what the header of that name is over HTTP, and only for a server that has given one with the command.
  */
 export interface AgentFrame {
   event: AgentEvent;
   ref: number;
   data: object;
+  traceparent?: string;
 }
 
 /** Of an agent's frame: room for every body that HTTP takes (1 MiB), and for what stands around it. */

@@ -64,11 +64,11 @@ export class Journal {
   }
 
   async started(frame: CommandFrame): Promise<boolean> {
-    return this.move(frame, { frame, state: 'started' });
+    return this.move(frame, { state: 'started' });
   }
 
   async finished(frame: CommandFrame, result: ResultReport): Promise<boolean> {
-    return this.move(frame, { frame, state: 'finished', result });
+    return this.move(frame, { state: 'finished', result });
   }
 
   /** The attempt fences: the answer to an old attempt must not take the entry of a new one away. */
@@ -86,10 +86,11 @@ export class Journal {
     await this.db.close();
   }
 
-  private async move(frame: CommandFrame, entry: JournalEntry): Promise<boolean> {
+  /** The frame stays as it was received: of the trace, what a restarted agent continues is what the server has sent. */
+  private async move(frame: CommandFrame, step: Omit<JournalEntry, 'frame'>): Promise<boolean> {
     const known = this.entries.get(frame.id);
     if (known?.frame.attempt !== frame.attempt || known.state === 'finished') return false;
-    await this.save(entry);
+    await this.save({ frame: known.frame, ...step });
     return true;
   }
 

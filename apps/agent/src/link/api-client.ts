@@ -1,11 +1,13 @@
 import type {
   AgentEvent,
+  CommandFrame,
   FrameAnswer,
   OutputReport,
   ResultReport,
   SessionRequest,
   SessionResponse,
 } from '@gwanje/contracts';
+import { NO_SPAN, type Span, Tracing } from '@gwanje/tracing';
 import { Injectable, Logger } from '@nestjs/common';
 import { AgentConfig } from '../config';
 import { backoffMs, messageOf, wait } from '../waiting';
@@ -45,6 +47,8 @@ interface Call {
   path: string;
   body: string | Buffer;
   frame?: { event: AgentEvent; data: object };
+  /** The trace that it continues. */
+  traceparent?: string;
 }
 
 /**
@@ -59,6 +63,7 @@ export class ApiClient {
   constructor(
     private readonly config: AgentConfig,
     private readonly socket: WebSocketLink,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Always over HTTP: it comes before the connection. */
@@ -78,16 +83,17 @@ export class ApiClient {
     }
   }
 
-  start(id: string, attempt: number, signal?: AbortSignal): Promise<Answer<unknown>> {
-    return this.say('start', id, { attempt }, { signal });
+  start(command: CommandFrame, signal?: AbortSignal): Promise<Answer<unknown>> {
+    return this.say('start', command, { attempt: command.attempt }, { signal });
   }
 
   output(id: string, body: OutputReport, signal?: AbortSignal): Promise<Answer<unknown>> {
-    return this.say('output', id, body, { signal });
+    // Not traced: a command may have any number of them.
+    return this.say('output', { id }, body, { signal });
   }
 
-  result(id: string, body: ResultReport, options: CallOptions = {}): Promise<Answer<unknown>> {
-    return this.say('result', id, body, options);
+  result(command: CommandFrame, body: ResultReport, options: CallOptions = {}): Promise<Answer<unknown>> {
+    return this.say('result', command, body, options);
   }
 
   artifact(id: string, name: string, type: string, bytes: Buffer, signal?: AbortSignal): Promise<Answer<Artifact>> {
@@ -96,8 +102,14 @@ export class ApiClient {
     return this.repeat<Artifact>({ path: pathOf(id, 'artifacts'), body: bytes }, { signal, headers, timeoutMs });
   }
 
-  private say(event: AgentEvent, id: string, body: object, options: CallOptions): Promise<Answer<unknown>> {
-    const call = { path: pathOf(id, event), body: JSON.stringify(body), frame: { event, data: { id, ...body } } };
+  private say(
+    event: AgentEvent,
+    { id, traceparent }: Pick<CommandFrame, 'id' | 'traceparent'>,
+    body: object,
+    options: CallOptions,
+  ): Promise<Answer<unknown>> {
+    const frame = { event, data: { id, ...body } };
+    const call = { path: pathOf(id, event), body: JSON.stringify(body), frame, traceparent };
     return this.repeat(call, { headers: JSON_HEADERS, ...options });
   }
 
@@ -106,7 +118,7 @@ export class ApiClient {
     for (let failures = 0; ; failures++) {
       options.signal?.throwIfAborted();
       try {
-        return await this.tryOnce<T>(call, options, failures === 0);
+        return await this.traced(call, failures, (span) => this.tryOnce<T>(call, options, failures === 0, span));
       } catch (error) {
         options.signal?.throwIfAborted();
         if (options.once) throw error;
@@ -116,15 +128,31 @@ export class ApiClient {
     }
   }
 
-  private async tryOnce<T>(call: Call, options: CallOptions, isFirst: boolean): Promise<Answer<T>> {
+  /** A span for each try, as OpenTelemetry has it for HTTP; over a WebSocket it is the same call. */
+  private traced<T>({ frame, traceparent }: Call, failures: number, work: (span: Span) => Promise<T>): Promise<T> {
+    if (!frame || !traceparent) return work(NO_SPAN);
+    const { hostname, port, protocol } = new URL(this.config.serverUrl);
+    const attributes = {
+      'http.request.method': 'POST',
+      'http.request.resend_count': failures || undefined,
+      'server.address': hostname,
+      'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+    };
+    const name = `POST /api/commands/{id}/${frame.event}`;
+    return this.tracing.during({ name, kind: 'client', parent: traceparent, attributes }, work);
+  }
+
+  private async tryOnce<T>(call: Call, options: CallOptions, isFirst: boolean, span: Span): Promise<Answer<T>> {
     const timeout = AbortSignal.timeout(
       (isFirst ? options.firstTimeoutMs : undefined) ?? options.timeoutMs ?? REQUEST_TIMEOUT_MS,
     );
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
     const { frame } = call;
-    const spoken = frame && isFirst ? this.socket.ask(frame.event, frame.data, signal) : null;
+    const { traceparent } = span;
+    const spoken = frame && isFirst ? this.socket.ask(frame.event, frame.data, signal, traceparent) : null;
     const saidAt = performance.now();
-    const { status, body } = await (spoken ?? this.post(call, options, signal));
+    const { status, body } = await (spoken ?? this.post(call, options, signal, traceparent));
+    span.set({ 'network.protocol.name': spoken ? 'websocket' : 'http', 'http.response.status_code': status });
     if (status < 500) this.heardAt = saidAt;
     if (status >= 200 && status < 300) return { ok: true, body: body as T };
     if (status >= 500 || status === 429 || status === 408) throw new Error(`the server answered ${status}`);
@@ -132,10 +160,15 @@ export class ApiClient {
   }
 
   /** The body is the parsed JSON, or the text that was none. */
-  private async post({ path, body }: Call, { headers }: CallOptions, signal: AbortSignal): Promise<FrameAnswer> {
+  private async post(
+    { path, body }: Call,
+    { headers }: CallOptions,
+    signal: AbortSignal,
+    traceparent?: string,
+  ): Promise<FrameAnswer> {
     const response = await fetch(this.config.serverUrl + path, {
       method: 'POST',
-      headers: { ...headers, Authorization: `Bearer ${this.config.clientKey}` },
+      headers: { ...headers, ...(traceparent && { traceparent }), Authorization: `Bearer ${this.config.clientKey}` },
       body,
       signal,
     });

@@ -58,11 +58,11 @@ export class WebSocketLink implements Transport {
    * Says it on the live socket and resolves with the server's answer. Null when it cannot be said here: there is no socket, or it is too
    * large. Rejects when the socket dies or the signal fires before the answer: the server may have heard it or not.
    */
-  ask(event: AgentEvent, data: object, signal: AbortSignal): Promise<FrameAnswer> | null {
+  ask(event: AgentEvent, data: object, signal: AbortSignal, traceparent?: string): Promise<FrameAnswer> | null {
     const socket = this.live;
     if (socket?.readyState !== WebSocket.OPEN) return null;
     const ref = this.refs++;
-    const text = JSON.stringify({ event, ref, data });
+    const text = JSON.stringify({ event, ref, data, traceparent });
     if (Buffer.byteLength(text) > MAX_FRAME_BYTES) return null;
     return new Promise((resolve, reject) => {
       const onAbort = (): void => settle(signal.reason as Error);

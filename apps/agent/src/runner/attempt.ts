@@ -1,4 +1,5 @@
 import type { CommandFrame, ResultReport } from '@gwanje/contracts';
+import type { Span } from '@gwanje/tracing';
 import type { Handler, HandlerResult } from '../handlers/handler';
 import type { ApiClient } from '../link/api-client';
 import { messageOf } from '../waiting';
@@ -21,6 +22,8 @@ export class Attempt {
   constructor(
     readonly frame: CommandFrame,
     private readonly api: ApiClient,
+    /** From the reception of the command to the end of what it ran. */
+    readonly span: Span,
   ) {
     this.output = new OutputPump(frame, (id, body, signal) => api.output(id, body, signal), this.outputEnding.signal);
   }

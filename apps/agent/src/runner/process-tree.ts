@@ -14,7 +14,12 @@ export interface SpawnOptions {
 /** The mark in the environment is inherited, so it finds even descendants that left the process group. */
 export function spawnMarked(commandId: string, file: string, args: string[], options: SpawnOptions = {}): ChildProcess {
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
-  const { CLIENT_KEY: _secret, ...inherited } = process.env;
+  const {
+    CLIENT_KEY: _key,
+    OTEL_EXPORTER_OTLP_HEADERS: _headers,
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: _same,
+    ...inherited
+  } = process.env;
   return spawn(file, args, {
     cwd: options.cwd,
     env: { ...inherited, ...options.env, [MARK]: commandId },

@@ -43,14 +43,14 @@ export class ResultPoster {
   private async send(frame: CommandFrame, result: ResultReport, last = false): Promise<void> {
     const options = last ? { once: true, signal: AbortSignal.timeout(3_000) } : { signal: this.stopping.signal };
     // kill point: poster.before-post
-    let answer = await this.api.result(frame.id, result, options);
+    let answer = await this.api.result(frame, result, options);
     // kill point: poster.after-post
     if (!answer.ok && [400, 413, 422].includes(answer.status)) {
       // The outcome must arrive even when the server cannot take the data.
       const { data: _, ...rest } = result;
       const note = `the server refused the result's data (${answer.status}: ${answer.detail})`;
       const error = result.error ? `${result.error}; ${note}` : note;
-      answer = await this.api.result(frame.id, { ...rest, error }, options);
+      answer = await this.api.result(frame, { ...rest, error }, options);
     }
     if (answer.ok) {
       this.log.log(

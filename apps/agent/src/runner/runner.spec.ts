@@ -1,4 +1,5 @@
 import type { CommandFrame, ResultReport } from '@gwanje/contracts';
+import { Tracing } from '@gwanje/tracing';
 import { Logger } from '@nestjs/common';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -49,12 +50,12 @@ describe('Runner', () => {
       aliveEveryMs: 1_000,
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
     };
-    const api = new ApiClient(config, new WebSocketLink(config));
+    const api = new ApiClient(config, new WebSocketLink(config), Tracing.OFF);
     const ok = { ok: true as const, body: undefined };
     jest.spyOn(api, 'start').mockImplementation(async () => {
       return startStatus === 200 ? ok : { ok: false, status: startStatus, detail: '' };
     });
-    jest.spyOn(api, 'result').mockImplementation(async (id, body) => {
+    jest.spyOn(api, 'result').mockImplementation(async ({ id }, body) => {
       results.set(id, body);
       return ok;
     });
@@ -71,7 +72,7 @@ describe('Runner', () => {
     journal = new Journal(config);
     const poster = new ResultPoster(api, journal);
     const handlers = new HandlerRegistry([handler('noop'), handler('print')], ['noop', 'print']);
-    runner = new Runner(config, journal, api, handlers, new PayloadCheck(new Policy({})), poster);
+    runner = new Runner(config, journal, api, handlers, new PayloadCheck(new Policy({})), poster, Tracing.OFF);
   });
   afterEach(async () => {
     const stopped = runner.stop();

@@ -1,4 +1,5 @@
 import { ACTIONS, type CancelFrame, type CommandFrame, type ResultReport } from '@gwanje/contracts';
+import { commandAttributes, type Span, Tracing } from '@gwanje/tracing';
 import { Injectable, Logger } from '@nestjs/common';
 import { AgentConfig } from '../config';
 import { HandlerRegistry } from '../handlers/handler-registry';
@@ -33,6 +34,7 @@ export class Runner {
     private readonly handlers: HandlerRegistry,
     private readonly check: PayloadCheck,
     private readonly poster: ResultPoster,
+    private readonly tracing: Tracing,
   ) {
     this.queue = new CommandQueue(config.concurrency);
   }
@@ -119,17 +121,32 @@ export class Runner {
 
   private next(): void {
     while (!this.stopping) {
-      const frame = this.queue.takeNext(this.active.size);
-      if (!frame) return;
-      const attempt = new Attempt(frame, this.api);
+      const first = this.queue.takeNext(this.active.size);
+      if (!first) return;
+      const span = this.begin(first.frame, first.since);
+      const frame = { ...first.frame, traceparent: span.traceparent };
+      const attempt = new Attempt(frame, this.api, span);
       this.active.set(frame.id, attempt);
       attempt.over = this.execute(attempt)
         .catch((error: unknown) => this.log.error(`${frame.id}: ${messageOf(error)}`))
         .finally(() => {
+          span.end();
           this.active.delete(frame.id);
           this.next();
         });
     }
+  }
+
+  private begin(frame: CommandFrame, startedAt: number): Span {
+    const operation = { 'messaging.operation.name': 'process', 'messaging.operation.type': 'process' };
+    const attributes = { ...commandAttributes(frame), ...operation };
+    return this.tracing.follow({
+      name: 'process commands',
+      kind: 'consumer',
+      parent: frame.traceparent,
+      attributes,
+      startedAt,
+    });
   }
 
   private async execute(attempt: Attempt): Promise<void> {
@@ -159,7 +176,7 @@ export class Runner {
     const { frame } = attempt;
     try {
       // kill point: runner.before-start
-      const answer = await this.api.start(frame.id, frame.attempt, attempt.signal);
+      const answer = await this.api.start(frame, attempt.signal);
       if (!answer.ok) {
         this.log.warn(`${frame.id} ${frame.action}: not to be started (${answer.status}): ${answer.detail}`);
         // Any other refusal is not about this command: it stays received, and the next session takes it up again.
@@ -184,6 +201,9 @@ export class Runner {
   private async finish(frame: CommandFrame, result: ResultReport, attempt?: Attempt): Promise<void> {
     if (!(await this.journal.finished(frame, result))) return;
     // kill point: runner.after-finished
+    const outcome = result.outcome ?? (result.success ? 'success' : 'failure');
+    attempt?.span.set({ 'gwanje.command.outcome': outcome });
+    if (!result.success) attempt?.span.fail(outcome);
     const output = (attempt?.output.close() ?? Promise.resolve()).finally(() => this.closing.delete(frame.id));
     this.closing.set(frame.id, output);
     void output.then(() => this.poster.post(frame, result));

@@ -109,15 +109,18 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     }
   }
 
-  /** Writes on the client's connection what was not yet written on it; `outstanding` and `cancels` are all that it should have. */
-  deliver(clientId: string, outstanding: CommandFrame[], cancels: CancelFrame[]): void {
+  /**
+   * Writes on the client's connection what was not yet written on it; `outstanding` and `cancels` are all that it should have, and `stamp`
+   * has the last word on a command that is written.
+   */
+  deliver(clientId: string, outstanding: CommandFrame[], cancels: CancelFrame[], stamp: (frame: CommandFrame) => CommandFrame): void {
     const connection = this.connections.get(clientId);
     if (!connection) return;
     // What the agent cannot take yet is written in a later round.
     const sent = outstanding.filter((frame) => {
       if (connection.sent.get(frame.id) === frame.attempt) return true;
       if (connection.sink.congested) return false;
-      connection.sink.send('command', frame, frame.id);
+      connection.sink.send('command', stamp(frame), frame.id);
       return true;
     });
     connection.sent = attempts(sent);

@@ -3,6 +3,7 @@ import { Body, Controller, Headers, HttpCode, Param, Post, Req } from '@nestjs/c
 import type { FastifyRequest } from 'fastify';
 import { type AgentPrincipal, Caller, ForAgents } from '../core/access/access';
 import { InvalidInput } from '../core/errors/errors';
+import { Traced } from '../core/tracing/http-spans';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { OutputDto, ResultDto, SessionDto, StartDto } from './commands.dto';
 import { AgentSessions } from './agent-sessions';
@@ -27,6 +28,7 @@ export class AgentCommandsController {
   }
 
   @ForAgents({ checkedAgain: true })
+  @Traced('continues')
   @Post('commands/:id/start')
   @HttpCode(200)
   async start(@Param('id') id: string, @Body() body: StartDto, @Caller() agent: AgentPrincipal): Promise<object> {
@@ -42,6 +44,7 @@ export class AgentCommandsController {
   }
 
   @ForAgents({ checkedAgain: true })
+  @Traced('continues')
   @Post('commands/:id/result')
   @HttpCode(200)
   async result(@Param('id') id: string, @Body() body: ResultDto, @Caller() agent: AgentPrincipal): Promise<object> {

@@ -1,5 +1,5 @@
 import { AGENT_EVENTS, type AgentEvent, type AgentFrame } from '@gwanje/contracts';
-import { IsIn, IsInt, IsObject, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsObject, IsOptional, IsString, Max, Min } from 'class-validator';
 import { AcceptedBy } from '../core/http/validation';
 
 @AcceptedBy({
@@ -8,6 +8,7 @@ import { AcceptedBy } from '../core/http/validation';
     event: { enum: AGENT_EVENTS },
     ref: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
     data: { type: 'object' },
+    traceparent: { type: 'string' },
   },
 })
 export class AgentFrameDto implements AgentFrame {
@@ -21,4 +22,9 @@ export class AgentFrameDto implements AgentFrame {
 
   @IsObject()
   data: Record<string, unknown>;
+
+  /** What is none is as good as none, as in the header of the same name. */
+  @IsOptional()
+  @IsString()
+  traceparent?: string;
 }

@@ -1,4 +1,5 @@
 import { type FrameAnswer, MAX_FRAME_BYTES, type ServerFrame } from '@gwanje/contracts';
+import { Tracing } from '@gwanje/tracing';
 import { Injectable, Logger } from '@nestjs/common';
 import { Histogram } from 'prom-client';
 import { AuditService } from '../audit/audit.service';
@@ -32,6 +33,7 @@ export class AgentFrames {
     private readonly output: OutputService,
     private readonly keys: AgentKeys,
     private readonly audit: AuditService,
+    private readonly tracing: Tracing,
   ) {}
 
   /** `said` is the parsed JSON of one frame of `bytes` bytes, undefined when it was none. Never rejects: a fault is an answer too. */
@@ -46,9 +48,20 @@ export class AgentFrames {
       return { event: 'error', ...(ref !== undefined && { ref }), data: problemDocument(describe(error), origin.requestId) };
     }
     const measured = seconds.startTimer({ event: frame.event });
-    const data = await this.call(frame, bytes, agent).catch((error: unknown) => this.refuse(error, frame, agent));
+    const data = await this.traced(frame, agent, (traced) => this.call(frame, bytes, traced).catch((error: unknown) => this.refuse(error, frame, agent)));
     measured({ status: data.status });
     return { event: 'answer', ref: frame.ref, data };
+  }
+
+  /** The same span as that of the route, but for its name. */
+  private async traced({ event, traceparent }: AgentFrameDto, agent: AgentPrincipal, work: (agent: AgentPrincipal) => Promise<FrameAnswer>): Promise<FrameAnswer> {
+    if (traceparent === undefined || !this.tracing.isOn) return work(agent);
+    const span = this.tracing.follow({ name: `WS ${event}`, kind: 'server', parent: traceparent, attributes: { 'network.protocol.name': 'websocket' } });
+    const answer = await work({ ...agent, origin: { ...agent.origin, traceparent: span.traceparent } });
+    span.set({ 'http.response.status_code': answer.status });
+    if (answer.status >= 500) span.fail(String(answer.status));
+    span.end();
+    return answer;
   }
 
   private async read(said: unknown): Promise<AgentFrameDto> {

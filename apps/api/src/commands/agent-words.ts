@@ -1,4 +1,5 @@
 import type { CommandState } from '@gwanje/contracts';
+import { commandAttributes, Tracing } from '@gwanje/tracing';
 import { Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
 import { validate as isUuid } from 'uuid';
@@ -36,12 +37,17 @@ export class AgentWords {
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
     private readonly metrics: CommandMetrics,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Throws Hidden for a command that is not the agent's, and Conflict for a word that comes too late or differs from an earlier one. */
   async say(word: Word): Promise<void> {
     if (!isUuid(word.id)) throw hidden(word);
-    await this.commits.add(word);
+    const { id, agent } = word;
+    const parent = agent.origin.traceparent;
+    if (!parent) return this.commits.add(word);
+    const attributes = commandAttributes({ id, clientId: agent.id });
+    return this.tracing.during({ name: `commands.${word.kind}`, kind: 'internal', parent, attributes }, () => this.commits.add(word));
   }
 
   private async write(group: Word[]): Promise<void[]> {

@@ -53,6 +53,8 @@ export interface NewCommand {
   rightsVersion: number;
   /** Parameters of the payload that are shown to nobody but the agent. */
   secretParameters: string[];
+  /** Of the trace that it belongs to, if it does. */
+  traceparent?: string | undefined;
 }
 
 /** A command that was claimed for its client. */
@@ -93,11 +95,12 @@ export class CommandStore {
     const rows = await transaction.query<CommandView[]>(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version, secret_parameters)
+           authorized_by, rights_version, secret_parameters, traceparent)
          SELECT n.id, n."clientId", n."batchId", n.action, n.payload, n.priority, n."timeoutMs", n."notBefore", coalesce(n."notBefore", now()), n."expiresAt",
-           n."maxAttempts", n."createdBy", n."createdBy", n."rightsVersion", n."secretParameters"
+           n."maxAttempts", n."createdBy", n."createdBy", n."rightsVersion", n."secretParameters", n.traceparent
          FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "batchId" uuid, action text, payload jsonb, priority smallint, "timeoutMs" integer,
-           "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer, "secretParameters" text[])
+           "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer, "secretParameters" text[],
+           traceparent text)
          JOIN clients ON clients.id = n."clientId" AND clients.deleted_at IS NULL
          RETURNING *
        ), logged AS (
@@ -114,15 +117,15 @@ export class CommandStore {
     await transaction.query(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version, secret_parameters)
-         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13
+           authorized_by, rights_version, secret_parameters, traceparent)
+         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13, $14
          FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
       [
         ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
         command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy, command.rightsVersion,
-        command.secretParameters,
+        command.secretParameters, command.traceparent ?? null,
       ],
     );
   }

@@ -4,6 +4,7 @@ import { Caller, ForPeople, type Person } from '../core/access/access';
 import { InRole } from '../core/access/roles';
 import type { Page } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
+import { Traced } from '../core/tracing/http-spans';
 import { StreamWarden } from '../identity/stream-warden.service';
 import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
@@ -24,6 +25,7 @@ export class CommandsController {
   ) {}
 
   @ForPeople('commands.create', { checkedAgain: true })
+  @Traced('begins')
   @Post('commands')
   async create(
     @Body() body: CreateCommandDto,
@@ -42,6 +44,7 @@ export class CommandsController {
   }
 
   @ForPeople('commands.create')
+  @Traced('begins')
   @Post('commands/batch')
   createBatch(
     @Body() body: CreateBatchDto,

@@ -156,7 +156,8 @@ export class CommandsService {
     const { action, payload, priority, timeoutMs, maxAttempts } = input;
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
-    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy: by.id, rightsVersion: by.rightsVersion, secretParameters };
+    const { id: createdBy, rightsVersion, origin: { traceparent } } = by;
+    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy, rightsVersion, secretParameters, traceparent };
   }
 
   private async change(id: string, act: (command: LockedCommand, transaction: EntityManager) => Promise<void>): Promise<LockedCommand> {

@@ -1,4 +1,5 @@
 import type { CancelFrame, CommandFrame } from '@gwanje/contracts';
+import { commandAttributes, Tracing } from '@gwanje/tracing';
 import { InjectQueue, Process, Processor } from '@nestjs/bull';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import type { Job, Queue } from 'bull';
@@ -88,13 +89,17 @@ export class DispatchProcessor {
 
 const CATCH_UP_MS = 2_000;
 
-interface Outstanding extends CommandFrame {
+interface Outstanding extends Omit<CommandFrame, 'traceparent'> {
   clientId: string;
   /** It runs, and is to be cancelled. */
   running: boolean;
+  traceparent: string | null;
+  /** Of a command with a trace: when it was claimed, in milliseconds since 1970. */
+  claimedAt: number | null;
 }
 
-const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, c.id, c.action, c.payload, c.priority, c.attempt, c.timeout_ms AS "timeoutMs"`;
+const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, c.id, c.action, c.payload, c.priority, c.attempt,
+  c.timeout_ms AS "timeoutMs", c.traceparent, CASE WHEN c.traceparent IS NOT NULL THEN extract(epoch FROM c.dispatched_at)::float8 * 1000 END AS "claimedAt"`;
 const IS_OUTSTANDING = `c.status IN ('dispatched', 'running') AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
 
 /** Brings what is dispatched in PostgreSQL, and what is to be cancelled, to the streams of this process: on news, on a new stream, and every so often. */
@@ -111,6 +116,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly gateway: GatewayService,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
+    private readonly tracing: Tracing,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -146,18 +152,37 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
         const rows = everybody ? await this.lookForAll() : await this.lookFor(clientIds);
         // kill point: courier.before-write
         const byClient = new Map(clientIds.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
-        for (const { clientId, running, ...frame } of rows) {
+        const claims = new Map<CommandFrame, number>();
+        for (const { clientId, running, traceparent, claimedAt, ...frame } of rows) {
           const parcel = byClient.get(clientId) ?? { frames: [], cancels: [] };
           byClient.set(clientId, parcel);
           if (running) parcel.cancels.push({ id: frame.id, attempt: frame.attempt, reason: 'cancelled' });
-          else parcel.frames.push(frame);
+          else if (traceparent === null) parcel.frames.push(frame);
+          else {
+            const traced = { ...frame, traceparent };
+            claims.set(traced, claimedAt ?? Date.now());
+            parcel.frames.push(traced);
+          }
         }
-        for (const [clientId, { frames, cancels }] of byClient) this.gateway.deliver(clientId, frames, cancels);
+        for (const [clientId, { frames, cancels }] of byClient) {
+          this.gateway.deliver(clientId, frames, cancels, (frame) => this.noteSent(frame, clientId, claims.get(frame)));
+        }
         // kill point: courier.after-write
       } catch (error) {
         this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** A span from the claim until it is written on the stream, which the agent continues. */
+  private noteSent(frame: CommandFrame, clientId: string, claimedAt: number | undefined): CommandFrame {
+    if (!frame.traceparent || !this.tracing.isOn) return frame;
+    const attributes = { ...commandAttributes({ ...frame, clientId }), 'messaging.operation.name': 'send', 'messaging.operation.type': 'send' };
+    // The clock is PostgreSQL's, and may be ahead of this one.
+    const startedAt = claimedAt && Math.min(claimedAt, Date.now());
+    const span = this.tracing.follow({ name: 'send commands', kind: 'producer', parent: frame.traceparent, attributes, startedAt });
+    span.end();
+    return { ...frame, traceparent: span.traceparent };
   }
 
   private lookFor(clientIds: string[]): Promise<Outstanding[]> {

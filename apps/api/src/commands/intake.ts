@@ -1,3 +1,4 @@
+import { commandAttributes, Tracing } from '@gwanje/tracing';
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { type AuditEntry, AuditService } from '../audit/audit.service';
@@ -41,11 +42,15 @@ export class Intake {
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
     private readonly metrics: CommandMetrics,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Throws StaleCaller when the rights of the caller have changed since they were looked at. */
   add(submission: Submission): Promise<Receipt> {
-    return this.commits.add(submission);
+    const { command } = submission;
+    if (!command.traceparent) return this.commits.add(submission);
+    const span = { name: 'commands.store', kind: 'internal' as const, parent: command.traceparent, attributes: commandAttributes(command) };
+    return this.tracing.during(span, () => this.commits.add(submission));
   }
 
   /** After the commit: whoever watches is told, and the clients are looked at. Nobody waits for it. */

@@ -28,6 +28,8 @@ export interface Origin {
   requestId: string;
   /** The address that the request came from. */
   address: string;
+  /** The W3C `traceparent` that what it makes continues, while tracing is on. */
+  traceparent?: string | undefined;
 }
 
 /** What a person may do, and where. */
@@ -97,7 +99,9 @@ export type AuthenticatedRequest = FastifyRequest & { user?: Exclude<Actor, Syst
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<AuthenticatedRequest>().user);
 
 /** What a trusted proxy passes on that is no address is not taken for one. */
-export const originOf = ({ id, ip, socket }: FastifyRequest): Origin => ({ requestId: id, address: isIP(ip) ? ip : (socket.remoteAddress ?? '') });
+export const originOf = ({ id, ip, socket, span }: FastifyRequest): Origin => ({
+  requestId: id, address: isIP(ip) ? ip : (socket.remoteAddress ?? ''), traceparent: span?.traceparent,
+});
 
 /** Knows how to tell who holds an agent's key; the clients module provides it. */
 export abstract class AgentKeys {

@@ -2,7 +2,7 @@ import { plainToInstance, Type } from 'class-transformer';
 import { REDIS_ADDRESS } from '../queue/redis';
 import { type Role, ROLES } from '../access/roles';
 import {
-  IsEmail, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateBy, ValidateIf, validateSync,
+  IsEmail, IsInt, IsNumber, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateBy, ValidateIf, validateSync,
 } from 'class-validator';
 
 const HTTPS_OR_LOOPBACK = /^(https:\/\/[^\s/?#@]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^\s?#]*)?$/;
@@ -138,6 +138,17 @@ export class Config {
   @IsString()
   ARTIFACTS_DIR = '.gwanje/artifacts';
 
+  /**
+   * OpenTelemetry traces, sent as OTLP over HTTP (JSON) to `/v1/traces` of this address; none without it. The part of the traces begun here
+   * that is recorded, 0 to 1, and the milliseconds for which spans are gathered. The names, and all that its library reads besides, are OpenTelemetry's.
+   */
+  @IsOptional()
+  @Matches(/^https?:\/\/[^\s?#]+$/, { message: 'OTEL_EXPORTER_OTLP_ENDPOINT must be an http:// or https:// address, without query' })
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  @IsString() OTEL_SERVICE_NAME = 'gwanje';
+  @Type(() => Number) @IsNumber() @Min(0) @Max(1) OTEL_TRACES_SAMPLER_ARG = 1;
+  @Type(() => Number) @IsInt() @Min(1) OTEL_BSP_SCHEDULE_DELAY = 5_000;
+
   /** Folder of the built console; nothing is served when it does not exist. */
   @IsString()
   CONSOLE_DIR = 'dist/apps/admin/browser';
@@ -170,7 +181,7 @@ function isRoleMap(text: unknown): boolean {
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const known = Object.keys(new Config()).concat(
     'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'BUS_URL', 'TLS_CERT', 'TLS_KEY', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
-    'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL',
+    'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT',
   );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));
   if (!given['REDIS_URL'] && env['REDIS_HOST']) {

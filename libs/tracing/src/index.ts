@@ -1,0 +1,3 @@
+export * from './command-attributes';
+export * from './settings';
+export * from './tracing';
