@@ -8,6 +8,7 @@ import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
 import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore } from './command-store';
+import { PayloadSecrets, STORED_PAYLOAD, type StoredPayload } from './payload-secrets.service';
 
 export const DISPATCH_QUEUE = 'dispatch';
 const QUEUE_PATIENCE_MS = 1_000;
@@ -88,13 +89,13 @@ export class DispatchProcessor {
 
 const CATCH_UP_MS = 2_000;
 
-interface Outstanding extends CommandFrame {
+interface Outstanding extends Omit<CommandFrame, 'payload'>, StoredPayload {
   clientId: string;
   /** It runs, and is to be cancelled. */
   running: boolean;
 }
 
-const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, c.id, c.action, c.payload, c.priority, c.attempt, c.timeout_ms AS "timeoutMs"`;
+const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, ${STORED_PAYLOAD}, c.action, c.priority, c.attempt, c.timeout_ms AS "timeoutMs"`;
 const IS_OUTSTANDING = `c.status IN ('dispatched', 'running') AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
 
 /** Brings what is dispatched in PostgreSQL, and what is to be cancelled, to the streams of this process: on news, on a new stream, and every so often. */
@@ -109,6 +110,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly hot: HotDatabase,
     private readonly gateway: GatewayService,
+    private readonly secrets: PayloadSecrets,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
   ) {}
@@ -146,11 +148,12 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
         const rows = everybody ? await this.lookForAll() : await this.lookFor(clientIds);
         // kill point: courier.before-write
         const byClient = new Map(clientIds.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
-        for (const { clientId, running, ...frame } of rows) {
-          const parcel = byClient.get(clientId) ?? { frames: [], cancels: [] };
-          byClient.set(clientId, parcel);
-          if (running) parcel.cancels.push({ id: frame.id, attempt: frame.attempt, reason: 'cancelled' });
-          else parcel.frames.push(frame);
+        for (const row of rows) {
+          const parcel = byClient.get(row.clientId) ?? { frames: [], cancels: [] };
+          byClient.set(row.clientId, parcel);
+          const frame = row.running ? null : this.frameOf(row);
+          if (row.running) parcel.cancels.push({ id: row.id, attempt: row.attempt, reason: 'cancelled' });
+          else if (frame) parcel.frames.push(frame);
         }
         for (const [clientId, { frames, cancels }] of byClient) this.gateway.deliver(clientId, frames, cancels);
         // kill point: courier.after-write
@@ -158,6 +161,14 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
         this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** With its secrets; null, and it waits for a process that has the key, when they cannot be opened here. */
+  private frameOf(row: Outstanding): CommandFrame | null {
+    const payload = this.secrets.open(row);
+    const { id, action, priority, attempt, timeoutMs } = row;
+    if (!payload) this.log.error(`command ${id} waits: its secrets are sealed under a key that is not here`);
+    return payload && { id, action, payload, priority, attempt, timeoutMs };
   }
 
   private lookFor(clientIds: string[]): Promise<Outstanding[]> {
