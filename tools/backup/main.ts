@@ -5,8 +5,8 @@ import { restore } from './restore';
 const USAGE = `npm run backup -- FOLDER     writes the database of DATABASE_URL and the files of ARTIFACTS_DIR into a new folder
 npm run restore -- FOLDER    puts them into an empty database and an empty folder
 
-JWT_SECRET and the key of the audit log (AUDIT_KEY_FILE) are not in a backup: keep them where secrets are kept. With another JWT_SECRET
-everybody logs in anew and second factors are enrolled anew; with another audit key the log goes on under the new one.`;
+JWT_SECRET, SECRETS_KEYS and the key of the audit log (AUDIT_KEY_FILE) are not in a backup: keep them where secrets are kept. A server does
+not start without the keys that its secrets are sealed under; with another audit key the log goes on under the new one.`;
 
 /** `npm run backup` and `npm run restore`; exit code 0 when it is done, else 1 and one line that says why. */
 async function main(): Promise<void> {
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   } else {
     const { at, gwanje, auditSealedTo } = await restore(folder, databaseUrl, artifactsDir);
     console.log(`Restored: everything up to ${at}, of version ${gwanje}; the audit log is sealed up to position ${auditSealedTo}`);
-    console.log('Start the server with the same JWT_SECRET and audit key, export the audit log, and verify it: npm run audit:verify');
+    console.log('Start the server with the same JWT_SECRET, SECRETS_KEYS and audit key, export the audit log, and verify it: npm run audit:verify');
   }
 }
 

@@ -8,6 +8,7 @@ import { AccessGuard } from './core/access/access.guard';
 import { ClosedByDefault } from './core/access/closed-by-default';
 import type { Config } from './core/config/config';
 import { ConfigModule } from './core/config/config.module';
+import { CryptoModule } from './core/crypto/crypto.module';
 import { DatabaseModule } from './core/database/database.module';
 import { ProblemFilter } from './core/errors/problem.filter';
 import { EventsModule } from './core/events/events.module';
@@ -25,7 +26,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        DiscoveryModule, ConfigModule.with(config), TracingModule, DatabaseModule, QueueModule, EventsModule, HttpModule,
+        DiscoveryModule, ConfigModule.with(config), TracingModule, DatabaseModule, CryptoModule, QueueModule, EventsModule, HttpModule,
         IdentityModule, RbacModule, ClientsModule, CommandsModule, OperationsModule,
         ...(config.has('worker') ? [AuditWorkerModule, CommandsWorkerModule] : []),
       ],

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { loadConfig } from './core/config/config';
 import { Log } from './core/logging/log';
+import { tendSecrets } from './secrets';
 import { createServer } from './server';
 
 /** Percent by which the heap may grow before it is collected: what streams through (seals, exports) then leaves the process small. */
@@ -12,6 +13,11 @@ const BACKLOG = 4_096;
 
 async function main(): Promise<void> {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
+  const secretsAt = process.argv.indexOf('secrets');
+  if (secretsAt > 0) {
+    const isDone = await tendSecrets(loadConfig({ REDIS_URL: 'redis://unused', ...process.env }), process.argv.slice(secretsAt + 1));
+    process.exit(isDone ? 0 : 1);
+  }
   const config = loadConfig(process.env);
   const logger = new Log(config);
   const app = await createServer(config, logger);

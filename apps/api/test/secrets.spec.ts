@@ -82,7 +82,7 @@ describe('secrets', () => {
     for (const path of ['/api/audit?limit=200', '/api/commands', `/api/commands/${id}`, `/api/commands/${id}/logs`, '/api/clients/till/queue', '/api/auth/tokens', '/api/users']) {
       places[path] = (await env.get(path).expect(200)).text;
     }
-    const tables = await env.sql<{ name: string }>(`SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'commands'`);
+    const tables = await env.sql<{ name: string }>(`SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'`);
     for (const { name } of tables) {
       const [row] = await env.sql<{ text: string | null }>(`SELECT string_agg(t::text, E'\\n') AS text FROM ${name} t`);
       places[`table ${name}`] = row?.text ?? '';

@@ -13,6 +13,7 @@ import { KEY_PREFIX } from '../core/queue/redis';
 import { RbacService } from '../rbac/rbac.service';
 import { type CommandView, VIEW } from './command-view';
 import type { ListCommandsDto } from './commands.dto';
+import { PayloadSecrets, STORED_PAYLOAD, type StoredPayload } from './payload-secrets.service';
 
 const CACHE_SECONDS = 300;
 /** So many of the newest commands are looked through for a page before clients are asked one by one. */
@@ -29,6 +30,7 @@ export class CommandReader {
     private readonly redis: RedisClient,
     private readonly clients: ClientsService,
     private readonly rbac: RbacService,
+    private readonly secrets: PayloadSecrets,
   ) {}
 
   /**
@@ -47,9 +49,9 @@ export class CommandReader {
   async requireMay(who: Person, permission: Permission, id: string): Promise<void> {
     const { action, clientId } = await this.get(id, who, permission);
     // What people are shown has `[redacted]` for a secret parameter: limits hold for the value that the agent gets.
-    const [command] = await this.database.query<{ payload: Record<string, unknown> }[]>('SELECT payload FROM commands WHERE id = $1', [id]);
+    const [command] = await this.database.query<StoredPayload[]>(`SELECT ${STORED_PAYLOAD} FROM commands c WHERE id = $1`, [id]);
     if (!command) throw new NotFound('command');
-    await this.rbac.requireMay(who, permission, action, [clientId], command.payload);
+    await this.rbac.requireMay(who, permission, action, [clientId], this.secrets.open(command) ?? command.payload);
   }
 
   private async read(id: string): Promise<CommandView> {

@@ -51,8 +51,10 @@ export interface NewCommand {
   createdBy: string;
   /** The version of the creator's rights by which it was allowed. */
   rightsVersion: number;
-  /** Parameters of the payload that are shown to nobody but the agent. */
+  /** Parameters that are shown to nobody but the agent. They are not in `payload`. */
   secretParameters: string[];
+  /** Their values, as `PayloadSecrets` sealed them. */
+  sealedSecrets: Buffer | null;
   /** Of the trace that it belongs to, if it does. */
   traceparent?: string | undefined;
 }
@@ -95,19 +97,19 @@ export class CommandStore {
     const rows = await transaction.query<CommandView[]>(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version, secret_parameters, traceparent)
+           authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent)
          SELECT n.id, n."clientId", n."batchId", n.action, n.payload, n.priority, n."timeoutMs", n."notBefore", coalesce(n."notBefore", now()), n."expiresAt",
-           n."maxAttempts", n."createdBy", n."createdBy", n."rightsVersion", n."secretParameters", n.traceparent
+           n."maxAttempts", n."createdBy", n."createdBy", n."rightsVersion", n."secretParameters", n."sealedSecrets", n.traceparent
          FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "batchId" uuid, action text, payload jsonb, priority smallint, "timeoutMs" integer,
            "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer, "secretParameters" text[],
-           traceparent text)
+           "sealedSecrets" bytea, traceparent text)
          JOIN clients ON clients.id = n."clientId" AND clients.deleted_at IS NULL
          RETURNING *
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added
        )
        SELECT ${VIEW} FROM added c`,
-      [JSON.stringify(commands)],
+      [JSON.stringify(commands.map(asRecord))],
     );
     return new Map(rows.map((row) => [row.id, row]));
   }
@@ -117,15 +119,15 @@ export class CommandStore {
     await transaction.query(
       `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version, secret_parameters, traceparent)
-         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13, $14
+           authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent)
+         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13, $14, $15
          FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
       [
         ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
         command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy, command.rightsVersion,
-        command.secretParameters, command.traceparent ?? null,
+        command.secretParameters, command.sealedSecrets, command.traceparent ?? null,
       ],
     );
   }
@@ -293,3 +295,6 @@ export class CommandStore {
     );
   }
 }
+
+/** As `jsonb_to_recordset` reads it. */
+const asRecord = (command: NewCommand): object => (command.sealedSecrets ? { ...command, sealedSecrets: `\\x${command.sealedSecrets.toString('hex')}` } : command);

@@ -4,9 +4,9 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service';
 import { SYSTEM } from '../core/access/access';
 import { CommandStore, LOCKED, type LockedCommand, STARVING } from './command-store';
+import { STORED_PAYLOAD, type StoredPayload } from './payload-secrets.service';
 
-export interface DoubtfulCommand extends LockedCommand {
-  payload: Record<string, unknown>;
+export interface DoubtfulCommand extends LockedCommand, StoredPayload {
   /** Whose rights carry it: the creator, or whoever asked for the latest retry. */
   authorizedBy: string;
   rightsVersion: number;
@@ -46,7 +46,7 @@ export class CommandSweeps {
     const cancelled: LockedCommand[] = [];
     const left = await this.store.transaction(async (transaction) => {
       const rows = await transaction.query<DoubtfulCommand[]>(
-        `SELECT c.id, c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, c.payload,
+        `SELECT c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, ${STORED_PAYLOAD},
            c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
          FROM commands c JOIN users u ON u.id = c.authorized_by
          WHERE c.status = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,

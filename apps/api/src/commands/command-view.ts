@@ -23,9 +23,10 @@ export interface CommandView {
   completedAt: Date | null;
 }
 
-/** Secret parameters are in the row, for the agent, and in no answer to people. */
+/** Secret parameters are sealed beside the payload, for the agent, and in no answer to people; rows of an early version have them in it. */
 const SHOWN_PAYLOAD = `CASE WHEN c.secret_parameters = '{}' THEN c.payload ELSE
-  c.payload || (SELECT coalesce(jsonb_object_agg(name, '[redacted]'), '{}') FROM unnest(c.secret_parameters) name WHERE c.payload ? name) END`;
+  c.payload || (SELECT coalesce(jsonb_object_agg(name, '[redacted]'), '{}') FROM unnest(c.secret_parameters) name
+    WHERE c.sealed_secrets IS NOT NULL OR c.payload ? name) END`;
 /** The columns of a CommandView, of `commands c`. */
 export const VIEW = `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, ${SHOWN_PAYLOAD} AS payload, c.priority, c.status, c.attempt,
   c.max_attempts AS "maxAttempts", c.timeout_ms AS "timeoutMs", c.result, c.error_message AS "errorMessage", c.created_by AS "createdBy",

@@ -22,14 +22,15 @@ import { NewsDesk } from './news-desk';
 import { OutputService } from './output.service';
 import { OverviewController } from './overview.controller';
 import { OverviewReader } from './overview';
+import { PayloadSecrets } from './payload-secrets.service';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
   controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController, OverviewController],
   providers: [
-    CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, Dispatcher, Courier,
+    CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, PayloadSecrets, Dispatcher, Courier,
     OutputService, ArtifactsService, NewsDesk, OverviewReader,
   ],
-  exports: [CommandMetrics, CommandStore, Dispatcher],
+  exports: [CommandMetrics, CommandStore, Dispatcher, PayloadSecrets],
 })
 export class CommandsModule {}

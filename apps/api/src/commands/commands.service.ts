@@ -13,11 +13,12 @@ import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandMetrics } from './command-metrics';
-import { type Claimed, CommandStore, type LockedCommand } from './command-store';
+import { type Claimed, CommandStore, type LockedCommand, type NewCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, PreviewDto, ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
-import { Intake, type Receipt, type Submission, unknownClient, withoutSecrets } from './intake';
+import { Intake, type Receipt, type Submission, unknownClient, withRedacted } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
+import { PayloadSecrets } from './payload-secrets.service';
 
 /** How many machines a batch would go to, and which of them are off: those get it when they are back. */
 export interface Preview {
@@ -42,6 +43,7 @@ export class CommandsService {
     private readonly audit: AuditService,
     private readonly accounts: AccountsService,
     private readonly rbac: RbacService,
+    private readonly secrets: PayloadSecrets,
     private readonly bus: Bus,
     private readonly metrics: CommandMetrics,
   ) {}
@@ -62,7 +64,8 @@ export class CommandsService {
     const target = await this.target(input, by);
     const secret = inspectPayload(input.action, input.payload, target.actions);
     await this.rbac.requireMay(by, 'commands.create', input.action, [target.id], input.payload);
-    const command = { id: uuid(), clientId: target.id, ...this.settings(input, null, secret, by) };
+    const id = uuid();
+    const command = { id, clientId: target.id, batchId: null, ...this.settings(input, id, secret, by) };
     return this.intake.add({ command, by, ...idempotency(idempotencyKey, input) });
   }
 
@@ -98,8 +101,8 @@ export class CommandsService {
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
         batchId, input.action, targets.length, by.id,
       ]);
-      await this.store.insert(this.settings(input, batchId, secret, by), ids, targets, transaction);
-      const after = { action: input.action, payload: withoutSecrets(input.payload, secret), targets: input.targets, count: targets.length };
+      await this.store.insert({ batchId, ...this.settings(input, batchId, secret, by) }, ids, targets, transaction);
+      const after = { action: input.action, payload: withRedacted(input.payload, secret), targets: input.targets, count: targets.length };
       await this.audit.record({ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }, transaction);
       // An emergency stands behind no other claim; others are handed out a few hundred at a time.
       if (input.priority === EMERGENCY_PRIORITY) claimed = await this.store.claim(await this.store.holdOnline(targets, transaction), transaction);
@@ -152,12 +155,16 @@ export class CommandsService {
     return this.words.say({ kind: 'result', id, body, agent });
   }
 
-  private settings(input: CreateCommandDto | CreateBatchDto, batchId: string | null, secretParameters: string[], by: Person): Parameters<CommandStore['insert']>[0] {
-    const { action, payload, priority, timeoutMs, maxAttempts } = input;
+  /** `owner` is the id of the batch, or of the command that has none. */
+  private settings(
+    input: CreateCommandDto | CreateBatchDto, owner: string, secretParameters: string[], by: Person,
+  ): Omit<NewCommand, 'id' | 'clientId' | 'batchId'> {
+    const { action, priority, timeoutMs, maxAttempts } = input;
+    const { payload, sealedSecrets } = this.secrets.seal(input.payload, secretParameters, owner);
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
     const { id: createdBy, rightsVersion, origin: { traceparent } } = by;
-    return { batchId, action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy, rightsVersion, secretParameters, traceparent };
+    return { action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy, rightsVersion, secretParameters, sealedSecrets, traceparent };
   }
 
   private async change(id: string, act: (command: LockedCommand, transaction: EntityManager) => Promise<void>): Promise<LockedCommand> {

@@ -9,6 +9,7 @@ import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
 import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore } from './command-store';
+import { PayloadSecrets, STORED_PAYLOAD, type StoredPayload } from './payload-secrets.service';
 
 export const DISPATCH_QUEUE = 'dispatch';
 const QUEUE_PATIENCE_MS = 1_000;
@@ -89,7 +90,7 @@ export class DispatchProcessor {
 
 const CATCH_UP_MS = 2_000;
 
-interface Outstanding extends Omit<CommandFrame, 'traceparent'> {
+interface Outstanding extends Omit<CommandFrame, 'payload' | 'traceparent'>, StoredPayload {
   clientId: string;
   /** It runs, and is to be cancelled. */
   running: boolean;
@@ -98,7 +99,7 @@ interface Outstanding extends Omit<CommandFrame, 'traceparent'> {
   claimedAt: number | null;
 }
 
-const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, c.id, c.action, c.payload, c.priority, c.attempt,
+const OUTSTANDING = `c.client_id AS "clientId", c.status = 'running' AS running, ${STORED_PAYLOAD}, c.action, c.priority, c.attempt,
   c.timeout_ms AS "timeoutMs", c.traceparent, CASE WHEN c.traceparent IS NOT NULL THEN extract(epoch FROM c.dispatched_at)::float8 * 1000 END AS "claimedAt"`;
 const IS_OUTSTANDING = `c.status IN ('dispatched', 'running') AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
 
@@ -114,6 +115,7 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly hot: HotDatabase,
     private readonly gateway: GatewayService,
+    private readonly secrets: PayloadSecrets,
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
     private readonly tracing: Tracing,
@@ -153,16 +155,13 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
         // kill point: courier.before-write
         const byClient = new Map(clientIds.map((id) => [id, { frames: [] as CommandFrame[], cancels: [] as CancelFrame[] }]));
         const claims = new Map<CommandFrame, number>();
-        for (const { clientId, running, traceparent, claimedAt, ...frame } of rows) {
-          const parcel = byClient.get(clientId) ?? { frames: [], cancels: [] };
-          byClient.set(clientId, parcel);
-          if (running) parcel.cancels.push({ id: frame.id, attempt: frame.attempt, reason: 'cancelled' });
-          else if (traceparent === null) parcel.frames.push(frame);
-          else {
-            const traced = { ...frame, traceparent };
-            claims.set(traced, claimedAt ?? Date.now());
-            parcel.frames.push(traced);
-          }
+        for (const row of rows) {
+          const parcel = byClient.get(row.clientId) ?? { frames: [], cancels: [] };
+          byClient.set(row.clientId, parcel);
+          const frame = row.running ? null : this.frameOf(row);
+          if (row.running) parcel.cancels.push({ id: row.id, attempt: row.attempt, reason: 'cancelled' });
+          else if (frame) parcel.frames.push(frame);
+          if (frame?.traceparent) claims.set(frame, row.claimedAt ?? Date.now());
         }
         for (const [clientId, { frames, cancels }] of byClient) {
           this.gateway.deliver(clientId, frames, cancels, (frame) => this.noteSent(frame, clientId, claims.get(frame)));
@@ -172,6 +171,14 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
         this.log.warn(`not delivered, tried again soon: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** With its secrets; null, and it waits for a process that has the key, when they cannot be opened here. */
+  private frameOf(row: Outstanding): CommandFrame | null {
+    const payload = this.secrets.open(row);
+    const { id, action, priority, attempt, timeoutMs, traceparent } = row;
+    if (!payload) this.log.error(`command ${id} waits: its secrets are sealed under a key that is not here`);
+    return payload && { id, action, payload, priority, attempt, timeoutMs, ...(traceparent !== null && { traceparent }) };
   }
 
   /** A span from the claim until it is written on the stream, which the agent continues. */

@@ -120,13 +120,14 @@ export const unknownClient = (id: string): UnknownReference => new UnknownRefere
 
 function entryOf({ command, by }: Submission): AuditEntry {
   const { id, clientId, action, payload, priority, notBefore, expiresAt, maxAttempts, secretParameters } = command;
-  const after = { action, payload: withoutSecrets(payload, secretParameters), priority, notBefore, expiresAt, maxAttempts };
+  const after = { action, payload: withRedacted(payload, secretParameters), priority, notBefore, expiresAt, maxAttempts };
   return { by, action: 'commands.create', target: { type: 'command', id }, clientId, outcome: 'done', after };
 }
 
-export function withoutSecrets(payload: Record<string, unknown>, secretParameters: readonly string[]): Record<string, unknown> {
+/** The payload as it may be shown: that there is a secret, and not which. */
+export function withRedacted(payload: Record<string, unknown>, secretParameters: readonly string[]): Record<string, unknown> {
   if (secretParameters.length === 0) return payload;
-  return Object.fromEntries(Object.entries(payload).map(([name, value]) => [name, secretParameters.includes(name) ? REDACTED : value]));
+  return { ...payload, ...Object.fromEntries(secretParameters.map((name) => [name, REDACTED])) };
 }
 
 /** The same text for the same JSON value, whatever the order of its keys. */

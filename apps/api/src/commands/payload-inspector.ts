@@ -3,7 +3,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { InvalidInput } from '../core/errors/errors';
 
 const ajv = new Ajv({ allErrors: true, strict: false });
-const builtIn = new Map<string, ValidateFunction>(Object.values(ACTIONS).map(({ name, payload }) => [name, ajv.compile(payload)]));
+const builtIn = new Map(Object.values(ACTIONS).map(({ name, payload }) => [name, { validate: ajv.compile(payload), secret: secretParameters(payload) }]));
 
 /** What an agent says of an action that it has. */
 export interface AgentAction {
@@ -11,20 +11,31 @@ export interface AgentAction {
   schema?: JsonSchema;
 }
 
-/** Holds a payload against its action's schema: a built-in one, or the one that the agent sent. Names the field at fault; answers the secret parameters. */
-export function inspectPayload(action: string, payload: unknown, agentActions: readonly AgentAction[]): string[] {
+/** Holds a payload against its action's schema: a built-in one, or the one that the agent sent. Names the field at fault; answers which parameters of it are secret. */
+export function inspectPayload(action: string, payload: Record<string, unknown>, agentActions: readonly AgentAction[]): string[] {
   const own = agentActions.find(({ name }) => name === action);
-  const validate = builtIn.get(action) ?? (own && compile(own.schema));
-  if (!validate) {
+  const schema = builtIn.get(action) ?? (own && { validate: compile(own.schema), secret: secretParameters(own.schema) });
+  if (!schema) {
     throw new InvalidInput([{ path: 'action', message: `unknown action ${action}; known are ${[...builtIn.keys()].join(', ')}` }]);
   }
-  if (validate(payload)) return secretParameters(ACTIONS[action]?.payload ?? own?.schema);
-  throw new InvalidInput((validate.errors ?? []).map((error) => ({ path: pathOf(error), message: error.message ?? 'is not valid' })));
+  if (schema.validate(payload)) return schema.secret.filter((name) => Object.hasOwn(payload, name));
+  throw new InvalidInput((schema.validate.errors ?? []).map((error) => ({ path: pathOf(error), message: error.message ?? 'is not valid' })));
 }
 
-/** Those that the schema marks `writeOnly`. */
+/** Those that the schema marks `writeOnly`, or in which it marks something. */
 function secretParameters({ properties = {} }: JsonSchema = {}): string[] {
-  return Object.entries(properties).flatMap(([name, { writeOnly }]) => (writeOnly ? [name] : []));
+  return Object.entries(properties).flatMap(([name, schema]) => (marksSomething(schema) ? [name] : []));
+}
+
+/** An agent's schema may be nested deeper than a stack is. */
+function marksSomething(schema: JsonSchema): boolean {
+  const left: unknown[] = [schema];
+  for (let part = left.pop(); part !== undefined; part = left.pop()) {
+    if (typeof part !== 'object' || part === null) continue;
+    if ('writeOnly' in part && part.writeOnly === true) return true;
+    for (const inner of Object.values(part)) left.push(inner ?? null);
+  }
+  return false;
 }
 
 function compile(schema: object = {}): ValidateFunction {

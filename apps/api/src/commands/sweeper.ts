@@ -12,6 +12,7 @@ import { RbacService } from '../rbac/rbac.service';
 import { CommandMetrics } from './command-metrics';
 import { CommandSweeps, type DoubtfulCommand } from './command-sweeps';
 import { Dispatcher } from './dispatcher';
+import { PayloadSecrets } from './payload-secrets.service';
 
 const AT_ONCE = 500;
 
@@ -30,6 +31,7 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly gateway: GatewayService,
     private readonly bus: Bus,
     private readonly rbac: RbacService,
+    private readonly secrets: PayloadSecrets,
     private readonly audit: AuditService,
     private readonly config: Config,
     private readonly metrics: CommandMetrics,
@@ -72,7 +74,7 @@ export class Sweeper implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Why a command that waits may no longer be run, or null; the reason is written down before it takes effect. */
   private async judge(command: DoubtfulCommand, transaction: EntityManager): Promise<string | null> {
     const { id, clientId } = command;
-    const reason = await this.rbac.mayNoMore(command.authorizedBy, command, transaction);
+    const reason = await this.rbac.mayNoMore(command.authorizedBy, { ...command, payload: this.secrets.open(command) ?? command.payload }, transaction);
     if (reason) {
       await this.audit.record({ by: SYSTEM, action: 'commands.cancel', target: { type: 'command', id }, clientId, outcome: 'done', detail: { reason } }, transaction);
     }

@@ -7,7 +7,6 @@ import { Config } from '../core/config/config';
 import { PersonalTokens } from '../core/access/access';
 import { AccountsService } from './accounts.service';
 import { AuthController } from './auth.controller';
-import { Cipher } from '../core/crypto/cipher';
 import { ExternalIdentities } from './external-identities';
 import { FirstAdmin } from './first-admin';
 import { JwtStrategy, TOKEN } from './jwt.strategy';
@@ -42,7 +41,7 @@ import { UserEntity } from './user.entity';
   controllers: [AuthController, SecondFactorController, OpenIdController],
   providers: [
     AccountsService, SessionsService, PeopleService, PasswordsService, PersonalTokensService, LoginGuard, StreamWarden, JwtStrategy, FirstAdmin,
-    Cipher, OneTimeCodes, SecondFactorService, OpenIdProvider, OpenIdFlows, ExternalIdentities,
+    OneTimeCodes, SecondFactorService, OpenIdProvider, OpenIdFlows, ExternalIdentities,
     { provide: PersonalTokens, useExisting: PersonalTokensService },
   ],
   exports: [AccountsService, SessionsService, PeopleService, PasswordsService, PersonalTokensService, SecondFactorService, StreamWarden, TypeOrmModule],

@@ -15,6 +15,8 @@ const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 interface Secret {
   secret: Buffer;
+  /** When it was given, as PostgreSQL writes it: a secret that is sealed anew stays the same. */
+  given: string;
   /** Seconds, on PostgreSQL's clock. */
   now: number;
 }
@@ -44,7 +46,7 @@ export class OneTimeCodes {
   /** `absent` when there is nothing to confirm, or it is older than 15 minutes. */
   async confirm(userId: string, otp: string, transaction: EntityManager): Promise<'confirmed' | 'wrong' | 'absent'> {
     const [pending] = await transaction.query<Secret[]>(
-      `SELECT secret, extract(epoch FROM now())::float8 AS now FROM second_factors
+      `SELECT secret, created_at::text AS given, extract(epoch FROM now())::float8 AS now FROM second_factors
        WHERE user_id = $1 AND confirmed_at IS NULL AND created_at > now() - interval '${PENDING_MINUTES} minutes' FOR UPDATE`,
       [userId],
     );
@@ -84,13 +86,14 @@ export class OneTimeCodes {
 
   private async redeemTimed(userId: string, code: string): Promise<boolean> {
     const [factor] = await this.database.query<Secret[]>(
-      'SELECT secret, extract(epoch FROM now())::float8 AS now FROM second_factors WHERE user_id = $1 AND confirmed_at IS NOT NULL', [userId],
+      `SELECT secret, created_at::text AS given, extract(epoch FROM now())::float8 AS now FROM second_factors WHERE user_id = $1 AND confirmed_at IS NOT NULL`,
+      [userId],
     );
     const step = factor && this.stepOf(userId, code, factor);
     if (!factor || step == null) return false;
     // Of two log-ins with the same code one finds the step taken.
     const [taken] = await this.database.query<[unknown[], number]>(
-      'UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND secret = $3 AND last_step < $2 RETURNING user_id', [userId, step, factor.secret],
+      'UPDATE second_factors SET last_step = $2 WHERE user_id = $1 AND created_at = $3::timestamptz AND last_step < $2 RETURNING user_id', [userId, step, factor.given],
     );
     return taken.length > 0;
   }
@@ -109,7 +112,7 @@ export class OneTimeCodes {
   /** The 30-second step that the code is of, when it is of this secret and of now. */
   private stepOf(userId: string, code: string, { secret, now }: Secret): number | null {
     const opened = this.cipher.open(secret, contextOf(userId));
-    if (opened === null) this.log.error(`the second factor of ${userId} was sealed under another JWT_SECRET: reset it`);
+    if (opened === null) this.log.error(`the second factor of ${userId} is sealed under a key that is not here: reset it`);
     if (opened === null || !/^\d{6}$/.test(code)) return null;
     const verdict = verifySync({ secret: opened, token: code, epoch: Math.floor(now), epochTolerance: TOLERANCE_SECONDS });
     return verdict.valid && 'timeStep' in verdict ? verdict.timeStep : null;

@@ -1,4 +1,5 @@
 import { plainToInstance, Type } from 'class-transformer';
+import { faultOfKeys } from '../crypto/keys';
 import { REDIS_ADDRESS } from '../queue/redis';
 import { type Role, ROLES } from '../access/roles';
 import {
@@ -37,6 +38,10 @@ export class Config {
 
   @MinLength(32, { message: 'JWT_SECRET must have at least 32 characters' })
   JWT_SECRET: string;
+
+  /** Keys that seal the secrets in the database, `number:base64 of 32 bytes`, comma-separated: the highest number seals, all of them open. */
+  @ValidateBy({ name: 'keys', validator: { validate: (text) => faultOfKeys(text) === undefined, defaultMessage: (args) => faultOfKeys(args?.value) ?? '' } })
+  SECRETS_KEYS = '';
 
   @Type(() => Number)
   @IsInt()

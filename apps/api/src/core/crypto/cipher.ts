@@ -1,28 +1,31 @@
 import { Injectable } from '@nestjs/common';
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Config } from '../config/config';
+import { keysOf } from './keys';
 
-/** Stands in front of everything sealed; a new key gets a new number, and old ones stay for opening. */
-const CURRENT_KEY = 1;
 const [IV_BYTES, TAG_BYTES] = [12, 16];
 
 /**
- * Seals small secrets that have to be read again: AES-256-GCM under keys derived from JWT_SECRET. `context` names what the text is and
- * whose; what was sealed in one context does not open in another. Layout: key number (1 byte), IV (12), tag (16), text.
+ * Seals small secrets that have to be read again: AES-256-GCM under the key of SECRETS_KEYS with the highest number, or else the one made
+ * of JWT_SECRET; all of them open. `context` names what the text is and whose; what was sealed in one context does not open in another.
+ * Layout: key number (1 byte), IV (12), tag (16), text. Where it is kept is listed in `sealed-columns.ts`.
  */
 @Injectable()
 export class Cipher {
   private readonly keys: ReadonlyMap<number, Buffer>;
+  /** The number of the key that seals. */
+  readonly current: number;
 
   constructor(config: Config) {
-    this.keys = new Map([[CURRENT_KEY, Buffer.from(hkdfSync('sha256', config.JWT_SECRET, '', `gwanje cipher ${CURRENT_KEY}`, 32))]]);
+    this.keys = keysOf(config);
+    this.current = Math.max(...this.keys.keys());
   }
 
   seal(text: string, context: string): Buffer {
     const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', this.key(CURRENT_KEY), iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(context));
+    const cipher = createCipheriv('aes-256-gcm', this.key(this.current), iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(context));
     const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-    return Buffer.concat([Buffer.of(CURRENT_KEY), iv, cipher.getAuthTag(), sealed]);
+    return Buffer.concat([Buffer.of(this.current), iv, cipher.getAuthTag(), sealed]);
   }
 
   /** The text, or null for anything that was not sealed here in this context. */
@@ -37,6 +40,10 @@ export class Cipher {
     } catch {
       return null;
     }
+  }
+
+  has(number: number): boolean {
+    return this.keys.has(number);
   }
 
   private key(number: number): Buffer {
