@@ -1,5 +1,5 @@
-/** Who may import whom. `contracts <- core <- audit <- identity <- rbac <- clients <- commands <- operations`: a module imports only leftwards. */
-const ranks = ['core', 'audit', 'identity', 'rbac', 'clients', 'commands', 'operations'];
+/** Who may import whom. `contracts <- core <- audit <- identity <- rbac <- clients <- commands <- alerts <- operations`: a module imports only leftwards. */
+const ranks = ['core', 'audit', 'identity', 'rbac', 'clients', 'commands', 'alerts', 'operations'];
 const leftwards = ranks.slice(0, -1).map((name, index) => ({
   name: `${name}-imports-leftwards`,
   severity: 'error',
@@ -43,7 +43,7 @@ module.exports = {
       comment: 'Outside a module, only its *.module.ts, *.service.ts and *.entity.ts may be imported',
       severity: 'error',
       from: { path: '^apps/api/src/([^/]+)/' },
-      to: { path: '^apps/api/src/(audit|identity|rbac|clients|commands|operations)/', pathNot: ['^apps/api/src/$1/', '\\.(module|service|entity)\\.ts$'] },
+      to: { path: '^apps/api/src/(audit|identity|rbac|clients|commands|alerts|operations)/', pathNot: ['^apps/api/src/$1/', '\\.(module|service|entity)\\.ts$'] },
     },
     ...leftwards,
   ],

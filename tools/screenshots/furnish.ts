@@ -54,11 +54,17 @@ export async function furnish(url: string, admin: { email: string; password: str
   await call('POST', '/api/roles', { name: 'branch manager', permissions: ['commands.create', 'commands.read', 'clients.read'], scope: 'granted' });
   await call('PUT', '/api/groups/shop/permissions', { items: [{ role: 'branch manager', actions: ['print'], limits: { print: { copies: { maximum: 10 } } } }] });
   await call('POST', '/api/audit/exports', { format: 'ndjson' });
+  const channel = await call('POST', '/api/alerts/channels', { name: 'on call', kind: 'webhook', url: 'https://hooks.example.invalid/gwanje' });
+  const channels = [channel.id];
+  await call('POST', '/api/alerts/rules', { name: 'tills wait', condition: { kind: 'backlog', over: 0, group: 'shop' }, channels });
+  await call('POST', '/api/alerts/rules', { name: 'print failed', condition: { kind: 'command_failed', action: 'print' }, channels });
+  await call('POST', '/api/commands', { clientId: 'till-23', action: 'noop', payload: {} });
+  await call('POST', `/api/alerts/channels/${channel.id}/test`);
   const pages = {
     overview: '/overview', clients: '/clients', client: '/clients/till-01', 'client-new': '/clients/new', enrol: '/clients/enrol',
     commands: '/commands', batch: `/commands?batch=${batchId}`, 'command-new': '/commands/new?client=till-03&action=print', command: `/commands/${shell.id}`,
     users: '/access/users', 'user-new': '/access/users/new', user: `/access/users/${user.id}`, roles: '/access/roles', grants: '/access/grants', explain: '/access/explain',
-    audit: '/audit', 'audit-exports': '/audit/exports', 'audit-seals': '/audit/seals', system: '/system', profile: '/profile', 'not-found': '/nowhere',
+    audit: '/audit', 'audit-exports': '/audit/exports', 'audit-seals': '/audit/seals', alerts: '/alerts', 'alert-rules': '/alerts/rules', 'alert-channels': '/alerts/channels', 'alert-deliveries': '/alerts/deliveries', system: '/system', profile: '/profile', 'not-found': '/nowhere',
   };
   return { pages, leave: () => agents.forEach((agent) => agent.disconnect()) };
 }

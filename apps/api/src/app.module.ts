@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { AlertsModule } from './alerts/alerts.module';
+import { AlertsWorkerModule } from './alerts/alerts-worker.module';
 import { AuditWorkerModule } from './audit/audit-worker.module';
 import { ClientsModule } from './clients/clients.module';
 import { CommandsModule } from './commands/commands.module';
@@ -27,8 +29,8 @@ export class AppModule {
       module: AppModule,
       imports: [
         DiscoveryModule, ConfigModule.with(config), TracingModule, DatabaseModule, CryptoModule, QueueModule, EventsModule, HttpModule,
-        IdentityModule, RbacModule, ClientsModule, CommandsModule, OperationsModule,
-        ...(config.has('worker') ? [AuditWorkerModule, CommandsWorkerModule] : []),
+        IdentityModule, RbacModule, ClientsModule, CommandsModule, AlertsModule, OperationsModule,
+        ...(config.has('worker') ? [AuditWorkerModule, CommandsWorkerModule, AlertsWorkerModule] : []),
       ],
       providers: [ClosedByDefault, { provide: APP_GUARD, useClass: AccessGuard }, { provide: APP_FILTER, useClass: ProblemFilter }],
     };

@@ -48,6 +48,12 @@ describe('who may call what', () => {
   };
   const created = async (call: request.Test): Promise<Record<string, string>> => (await call).body as Record<string, string>;
 
+  /** Of them only so many may be there at the same time. */
+  async function channel(): Promise<string> {
+    await env.sql('DELETE FROM alert_channels');
+    return (await created(env.post('/api/alerts/channels', { name: randomUUID(), kind: 'webhook', url: 'https://hooks.example.invalid/x' })))['id'] ?? '';
+  }
+
   /** Makes one thing, and answers what fills the address. */
   async function make(thing: Thing, whose: Whose, caller: Caller): Promise<Record<string, string>> {
     const client = clients[whose];
@@ -97,6 +103,12 @@ describe('who may call what', () => {
         const { body } = await env.get(`/api/audit?target=${client.id}&action=clients.create`).expect(200);
         return { id: (body as { items: { id: string }[] }).items[0]?.id ?? '' };
       }
+      case 'rule':
+        return { id: (await created(env.post('/api/alerts/rules', { name: randomUUID(), condition: { kind: 'backlog', over: 1000 }, channels: [] })))['id'] ?? '' };
+      case 'channel':
+        return { id: await channel() };
+      case 'delivery':
+        return { id: (await created(env.post(`/api/alerts/channels/${await channel()}/test`)))['deliveryId'] ?? '' };
       case 'export':
         return { id: (await created(asOwner('post', '/api/audit/exports', { format: 'csv' })))['id'] ?? randomUUID() };
     }

@@ -84,7 +84,7 @@ describe('the state of the system', () => {
       const { parts, queues, gateways, agents } = await system();
       expect(parts.map(({ name, status }) => [name, status])).toEqual([['postgresql', 'up'], ['redis', 'up'], ['audit', 'up']]);
       expect(parts[0]?.version).toMatch(/^\d+/);
-      expect(queues.map(({ name }) => name).sort()).toEqual(['audit-exports', 'dispatch']);
+      expect(queues.map(({ name }) => name).sort()).toEqual(['alert-deliveries', 'audit-exports', 'dispatch']);
       expect(queues.every(({ counts }) => counts?.failed === 0)).toBe(true);
       expect(gateways).toMatchObject([{ pid: process.pid, agents: 1, streams: 1 }]);
       expect(agents).toEqual([{ version: null, count: 1 }]);

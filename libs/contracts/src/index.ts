@@ -1,5 +1,6 @@
 export * from './action-definition';
 export * from './actions';
+export * from './alerts';
 export * from './audit';
 export * from './permissions';
 export * from './states';

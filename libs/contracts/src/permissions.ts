@@ -13,6 +13,8 @@ export const PERMISSIONS = [
   'roles.manage',
   'audit.read',
   'audit.export',
+  'alerts.read',
+  'alerts.manage',
   'system.read',
   'system.manage',
 ] as const;
@@ -28,6 +30,8 @@ export const SCOPED_PERMISSIONS = [
   'clients.manage',
   'audit.read',
   'audit.export',
+  'alerts.read',
+  'alerts.manage',
 ] as const satisfies readonly Permission[];
 
 /**
@@ -39,7 +43,7 @@ export type Scope = (typeof SCOPES)[number];
 
 export const BUILT_IN_ROLES: Readonly<Record<'admin' | 'operator' | 'viewer' | 'auditor', readonly Permission[]>> = {
   admin: PERMISSIONS,
-  operator: ['commands.create', 'commands.read', 'commands.cancel', 'commands.retry', 'clients.read'],
+  operator: ['commands.create', 'commands.read', 'commands.cancel', 'commands.retry', 'clients.read', 'alerts.read'],
   viewer: ['commands.read', 'clients.read'],
   auditor: ['commands.read', 'clients.read', 'audit.read', 'audit.export'],
 };

@@ -59,6 +59,13 @@ export const PAGES: readonly PageFamily[] = [
     load: () => import('./features/audit/audit.routes'),
   },
   {
+    path: 'alerts',
+    icon: 'alerts',
+    key: 'l',
+    permissions: ['alerts.read'],
+    load: () => import('./features/alerts/alerts.routes'),
+  },
+  {
     path: 'system',
     icon: 'system',
     key: 's',

@@ -1,7 +1,7 @@
 import type { Permission } from '@gwanje/contracts';
 
 /** What an address names: it is made anew for each call, as the caller's own or as somebody else's. */
-export type Thing = 'client' | 'command' | 'batch' | 'key' | 'artifact' | 'group' | 'user' | 'role' | 'session' | 'token' | 'enrolment' | 'export' | 'entry';
+export type Thing = 'client' | 'command' | 'batch' | 'key' | 'artifact' | 'group' | 'user' | 'role' | 'session' | 'token' | 'enrolment' | 'export' | 'entry' | 'rule' | 'channel' | 'delivery';
 
 export interface AccessRule {
   /** Who may call it: everybody, agents, anybody logged in, or whoever holds the permission. */
@@ -128,6 +128,25 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
   'GET /api/audit/exports': { who: 'audit.export' },
   'GET /api/audit/exports/{id}': { who: 'audit.export', thing: 'export' },
   'GET /api/audit/exports/{id}/download': { who: 'audit.export', thing: 'export', answer: [409] },
+
+  'GET /api/alerts': { who: 'alerts.read' },
+  'GET /api/alerts/rules': { who: 'alerts.read', everywhere: true },
+  'POST /api/alerts/rules': {
+    who: 'alerts.manage', everywhere: true, body: () => ({ name: `rule ${Math.random()}`, condition: { kind: 'command_failed' }, channels: [] }),
+  },
+  'PATCH /api/alerts/rules/{id}': { who: 'alerts.manage', everywhere: true, thing: 'rule', body: () => ({ enabled: false }) },
+  'DELETE /api/alerts/rules/{id}': { who: 'alerts.manage', everywhere: true, thing: 'rule' },
+  'GET /api/alerts/channels': { who: 'alerts.manage', everywhere: true },
+  'POST /api/alerts/channels': {
+    who: 'alerts.manage', everywhere: true, body: () => ({ name: `channel ${Math.random()}`, kind: 'webhook', url: 'https://hooks.example.invalid/x' }),
+  },
+  'PATCH /api/alerts/channels/{id}': { who: 'alerts.manage', everywhere: true, thing: 'channel', body: () => ({ url: 'https://hooks.example.invalid/y' }) },
+  'DELETE /api/alerts/channels/{id}': { who: 'alerts.manage', everywhere: true, thing: 'channel' },
+  'POST /api/alerts/channels/{id}/rotate-secret': { who: 'alerts.manage', everywhere: true, thing: 'channel' },
+  'POST /api/alerts/channels/{id}/test': { who: 'alerts.manage', everywhere: true, thing: 'channel' },
+  'GET /api/alerts/deliveries': { who: 'alerts.read', everywhere: true },
+  // It has not failed.
+  'POST /api/alerts/deliveries/{id}/retry': { who: 'alerts.manage', everywhere: true, thing: 'delivery', answer: [409] },
 
   'GET /api/system': { who: 'system.read' },
   // There is no such queue.

@@ -17,6 +17,7 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       users: 'People',
       roles: 'Roles',
       audit: 'Audit log',
+      alerts: 'Alerts',
       system: 'System',
     },
     permissions: {
@@ -31,6 +32,8 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       'roles.manage': 'Make and change roles',
       'audit.read': 'Read the audit log',
       'audit.export': 'Export the audit log',
+      'alerts.read': 'See alerts, their rules and deliveries',
+      'alerts.manage': 'Make and change rules and channels of alerts',
       'system.read': 'See the state of the system',
       'system.manage': 'Run failed jobs of the system again',
     },
@@ -43,6 +46,7 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       users: '사용자',
       roles: '역할',
       audit: '감사 로그',
+      alerts: '알림',
       system: '시스템',
     },
     permissions: {
@@ -57,6 +61,8 @@ export const PERMISSION_WORDS: Readonly<Record<Language, PermissionWords>> = {
       'roles.manage': '역할을 만들고 바꾸기',
       'audit.read': '감사 로그 보기',
       'audit.export': '감사 로그 내보내기',
+      'alerts.read': '알림과 규칙, 전달 내역 보기',
+      'alerts.manage': '알림 규칙과 채널을 만들고 바꾸기',
       'system.read': '시스템 상태 보기',
       'system.manage': '실패한 시스템 작업 다시 실행하기',
     },

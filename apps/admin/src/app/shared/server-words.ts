@@ -28,6 +28,7 @@ const KOREAN: readonly (readonly [RegExp, string])[] = [
   [/^You cannot take what you do not have: (.+)$/, '본인에게 없는 권한은 거둘 수 없습니다: $1'],
   [/^This person may do what you may not: (.+)$/, '본인보다 권한이 많은 사용자는 바꿀 수 없습니다: $1'],
   [/^You need the permission (\S+)$/, '$1 권한이 필요합니다'],
+  [/^You need the permission (\S+) on all clients$/, '모든 클라이언트에 대한 $1 권한이 필요합니다'],
   [/^Your rights were withdrawn a moment ago$/, '조금 전에 권한이 회수되었습니다'],
   [
     /^This session has not proven the second factor: give a code$/,
@@ -41,6 +42,15 @@ const KOREAN: readonly (readonly [RegExp, string])[] = [
     /^the export could not be written; the server log says why$/,
     '파일을 만들지 못했습니다. 원인은 서버 로그에 있습니다',
   ],
+  [/^Answered (\d+)$/, '응답 코드 $1'],
+  [/^Answered (\d+): redirects are not followed$/, '응답 코드 $1: 리디렉션은 따라가지 않습니다'],
+  [/^No answer within (\d+) s$/, '$1초 안에 응답이 없었습니다'],
+  [/^No connection: (\S+)$/, '연결하지 못했습니다: $1'],
+  [/^The mail server did not take it: (.+)$/, '메일 서버가 받지 않았습니다: $1'],
+  [/^The address is not a public one; .+$/, '공개 주소가 아닙니다. ALERT_WEBHOOK_ALLOW에 적은 네트워크만 예외입니다'],
+  [/^Without TLS only networks .+$/, 'TLS 없이는 ALERT_WEBHOOK_ALLOW에 적은 네트워크에만 보냅니다'],
+  [/^must begin with (.+)$/, '$1(으)로 시작해야 합니다'],
+  [/^must not hold a user or a password: .+$/, '주소에 사용자 이름이나 비밀번호를 넣을 수 없습니다'],
 ];
 
 /** A sentence of the server's in the language of the reader; as it is where there is no translation. */

@@ -5,6 +5,7 @@ import { type Role, ROLES } from '../access/roles';
 import {
   IsEmail, IsInt, IsNumber, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength, ValidateBy, ValidateIf, validateSync,
 } from 'class-validator';
+import ipaddr from 'ipaddr.js';
 
 const HTTPS_OR_LOOPBACK = /^(https:\/\/[^\s/?#@]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^\s?#]*)?$/;
 /** Settings of the sign-in by OpenID Connect that stand or fall together. */
@@ -16,6 +17,11 @@ const ForOpenId = (name: string): PropertyDecorator => (target, property) => {
 const ForTls = (name: string): PropertyDecorator => (target, property) => {
   ValidateIf((config: Config) => config.TLS_CERT !== undefined || config.TLS_KEY !== undefined)(target, property);
   IsString({ message: `${name} must be set: TLS_CERT and TLS_KEY go together` })(target, property);
+};
+
+const ForMail = (name: string): PropertyDecorator => (target, property) => {
+  ValidateIf((config: Config) => config.SMTP_URL !== undefined || config.MAIL_FROM !== undefined)(target, property);
+  IsString({ message: `${name} must be set: SMTP_URL and MAIL_FROM go together` })(target, property);
 };
 
 /** Every setting of the server, read once from the environment. Nothing else reads the environment. */
@@ -140,6 +146,26 @@ export class Config {
   @Type(() => Number) @IsInt() @Min(0) OUTPUT_RETENTION_DAYS = 0;
   @Type(() => Number) @IsInt() @Min(0) ARTIFACT_RETENTION_DAYS = 0;
 
+  /** Networks that webhooks of alerts may reach besides public addresses, also without TLS: CIDRs, comma-separated; none by default. */
+  @ValidateBy({ name: 'networks', validator: { validate: areNetworks, defaultMessage: () => 'ALERT_WEBHOOK_ALLOW must be networks such as 10.1.0.0/16, comma-separated' } })
+  ALERT_WEBHOOK_ALLOW = '';
+  /** Milliseconds between the first try of a delivery and the second; each further pause is twice as long. */
+  @Type(() => Number) @IsInt() @Min(10) ALERT_RETRY_MS = 10_000;
+
+  /** The mail server for alerts, and the sender; without both there is no e-mail. */
+  @ForMail('SMTP_URL')
+  @Matches(/^smtps?:\/\/[^\s/]+(\/\S*)?$/, { message: 'SMTP_URL must be an smtp:// or smtps:// address' })
+  SMTP_URL?: string;
+
+  @ForMail('MAIL_FROM')
+  @Matches(/^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, { message: 'MAIL_FROM must be an address such as Gwanje <gwanje@example.com>' })
+  MAIL_FROM?: string;
+
+  /** Where people reach the console: for the links in mails. */
+  @IsOptional()
+  @Matches(/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/, { message: 'PUBLIC_URL must be an address such as https://console.example.com' })
+  PUBLIC_URL?: string;
+
   @IsString()
   ARTIFACTS_DIR = '.gwanje/artifacts';
 
@@ -182,11 +208,15 @@ function isRoleMap(text: unknown): boolean {
   }
 }
 
+function areNetworks(text: unknown): boolean {
+  return text === '' || String(text).split(',').every((network) => ipaddr.isValidCIDR(network));
+}
+
 /** Reads and checks the settings; throws one Error that names everything that is wrong. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const known = Object.keys(new Config()).concat(
     'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'BUS_URL', 'TLS_CERT', 'TLS_KEY', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
-    'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'SMTP_URL', 'MAIL_FROM', 'PUBLIC_URL',
   );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));
   if (!given['REDIS_URL'] && env['REDIS_HOST']) {

@@ -12,4 +12,5 @@ export interface SealedColumn {
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   { table: 'second_factors', id: 'user_id', column: 'secret', context: `'second-factor:' || user_id` },
   { table: 'commands', id: 'id', column: 'sealed_secrets', context: `'command:' || coalesce(batch_id, id)` },
+  { table: 'alert_channels', id: 'id', column: 'secret', context: `'alerts.channel ' || id` },
 ];

@@ -1,0 +1,75 @@
+import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
+import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
+import { MatButtonModule } from '@angular/material/button';
+import { MatFormFieldModule } from '@angular/material/form-field';
+import { MatProgressBarModule } from '@angular/material/progress-bar';
+import { MatSelectModule } from '@angular/material/select';
+import { ALERT_DELIVERY_STATES, type AlertDelivery, type AlertDeliveryState } from '@gwanje/contracts';
+import { EventStream } from '../../core/events/event-stream';
+import { Formats } from '../../core/i18n/formats';
+import { I18n } from '../../core/i18n/i18n';
+import { may } from '../../core/session/may';
+import { Session } from '../../core/session/session';
+import { Attempt } from '../../shared/attempt';
+import { EmptyState } from '../../shared/empty-state';
+import { Icon } from '../../shared/icon';
+import { ProblemNotice } from '../../shared/problem-notice';
+import { refusalWords, serverWords } from '../../shared/server-words';
+import { AlertsApi } from './alerts-api';
+import { Listing } from './listing';
+import { en } from './words/en';
+import { ko } from './words/ko';
+
+/** What became of the news of alerts: delivered, on its way, or failed and why. */
+@Component({
+  selector: 'gw-deliveries-page',
+  imports: [
+    EmptyState,
+    Icon,
+    MatButtonModule,
+    MatFormFieldModule,
+    MatProgressBarModule,
+    MatSelectModule,
+    ProblemNotice,
+  ],
+  templateUrl: './deliveries.page.html',
+  styleUrl: './lists.scss',
+  changeDetection: ChangeDetectionStrategy.OnPush,
+})
+export class DeliveriesPage {
+  private readonly api = inject(AlertsApi);
+  private readonly user = inject(Session).user;
+  private readonly i18n = inject(I18n);
+  protected readonly formats = inject(Formats);
+  protected readonly text = this.i18n.text;
+  protected readonly words = this.i18n.words({ en, ko });
+  protected readonly states = ALERT_DELIVERY_STATES;
+  protected readonly state = signal<'' | AlertDeliveryState>('');
+  protected readonly deliveries = new Listing<AlertDelivery>((cursor) => this.api.deliveries(this.state(), cursor));
+  protected readonly problemWords = computed(() => refusalWords(this.deliveries.problem(), this.i18n.language()));
+  protected readonly attempt = new Attempt();
+  protected readonly retried = signal(false);
+  protected readonly mayRetry = computed(() => may(this.user(), 'alerts.manage'));
+
+  constructor() {
+    inject(EventStream)
+      .opened.pipe(takeUntilDestroyed())
+      .subscribe(() => void this.deliveries.load());
+    void this.deliveries.load();
+  }
+
+  protected choose(state: '' | AlertDeliveryState): void {
+    this.state.set(state);
+    void this.deliveries.load();
+  }
+
+  protected errorOf({ lastError }: AlertDelivery): string {
+    return lastError === null ? '' : serverWords(lastError, this.i18n.language());
+  }
+
+  protected async retry({ id }: AlertDelivery): Promise<void> {
+    this.retried.set(false);
+    this.retried.set(await this.attempt.run(() => this.api.retry(id)));
+    await this.deliveries.load();
+  }
+}

@@ -1,0 +1,76 @@
+import type { Alert, AlertDelivery } from '@gwanje/contracts';
+import { PageTest } from '../../../testing/page-test';
+import { DeliveriesPage } from './deliveries.page';
+import { FiredPage } from './fired.page';
+
+const alert = (change: Partial<Alert>): Alert => ({
+  id: 'a1',
+  kind: 'client_offline',
+  rule: { id: 'r1', name: 'printers gone' },
+  subject: { type: 'client', id: 'k1', name: 'printer-001' },
+  detail: { offlineSince: '2026-01-01T00:00:00Z' },
+  firedAt: '2026-01-01T00:05:00Z',
+  resolvedAt: null,
+  ...change,
+});
+const delivery = (change: Partial<AlertDelivery>): AlertDelivery => ({
+  id: 'd1',
+  news: 'firing',
+  alert: { id: 'a1', rule: 'printers gone', subject: 'printer-001' },
+  channel: { id: 'c1', name: 'on call', kind: 'webhook' },
+  state: 'failed',
+  attempts: 8,
+  lastError: 'Answered 500',
+  createdAt: '2026-01-01T00:05:00Z',
+  dueAt: null,
+  deliveredAt: null,
+  ...change,
+});
+
+describe('the page of alerts', () => {
+  it('lists what goes on and what is over, leads to what it is about, and reads on', async () => {
+    const test = new PageTest('alerts', FiredPage).may('alerts.read');
+    await test.visit('/alerts');
+    const rate = alert({
+      id: 'a0',
+      kind: 'error_rate',
+      subject: { type: 'rule', id: 'r2', name: 'rate' },
+      detail: { failed: 3, ended: 4 },
+      resolvedAt: '2026-01-01T00:09:00Z',
+    });
+    await test.answer('/api/alerts', { items: [alert({})], nextCursor: 'a1' });
+    expect(test.text).toMatch(/printer-001\s*A client is offline offline since .*printers gone.*Open/);
+    expect(test.element.querySelector('td a')?.getAttribute('href')).toBe('/clients/k1');
+    test.button('Load more').click();
+    const call = await test.answer('/api/alerts', { items: [rate], nextCursor: null });
+    expect(call.request.params.get('cursor')).toBe('a1');
+    expect(test.text).toMatch(/All clients of the rule\s*Many commands fail 3 of 4 failed.*Over\s*over since/);
+    test.opened.next();
+    await test.answer('/api/alerts', { items: [], nextCursor: null });
+    expect(test.text).toContain('Nothing happened that a rule waits for');
+    test.verify();
+  });
+});
+
+describe('the page of deliveries', () => {
+  it('says why one failed, and tries it again for whoever may', async () => {
+    const test = new PageTest('deliveries', DeliveriesPage).may('alerts.read', 'alerts.manage');
+    await test.visit('/deliveries');
+    await test.answer('/api/alerts/deliveries', { items: [delivery({})], nextCursor: null });
+    expect(test.text).toMatch(/Alert printers gone · printer-001\s*on call\s*Failed\s*8\s*Answered 500/);
+    test.button('Try to tell on call again').click();
+    await test.answer('/api/alerts/deliveries/d1/retry', null, 'POST');
+    await test.answer('/api/alerts/deliveries', { items: [delivery({ state: 'delivered', lastError: null })] });
+    expect(test.text).toContain('It is tried again.');
+    expect(test.text).toContain('Delivered');
+    test.verify();
+  });
+
+  it('does not offer that to others', async () => {
+    const test = new PageTest('deliveries', DeliveriesPage).may('alerts.read');
+    await test.visit('/deliveries');
+    await test.answer('/api/alerts/deliveries', { items: [delivery({})], nextCursor: null });
+    expect(test.has('Try again')).toBe(false);
+    test.verify();
+  });
+});

@@ -1,0 +1,83 @@
+import { ChangeDetectionStrategy, Component, inject, signal } from '@angular/core';
+import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
+import { MatButtonModule } from '@angular/material/button';
+import { MatFormFieldModule } from '@angular/material/form-field';
+import { MatProgressBarModule } from '@angular/material/progress-bar';
+import { MatSelectModule } from '@angular/material/select';
+import { RouterLink } from '@angular/router';
+import type { Alert } from '@gwanje/contracts';
+import { auditTime, merge } from 'rxjs';
+import { EventStream } from '../../core/events/event-stream';
+import { Formats } from '../../core/i18n/formats';
+import { I18n } from '../../core/i18n/i18n';
+import { EmptyState } from '../../shared/empty-state';
+import { Icon } from '../../shared/icon';
+import { ProblemNotice } from '../../shared/problem-notice';
+import { AlertsApi } from './alerts-api';
+import { Listing } from './listing';
+import { en } from './words/en';
+import { ko } from './words/ko';
+
+/** News say that something goes on: then it is read again, at most this often. */
+const GATHER_MS = 5_000;
+
+/** What rules have fired: what goes on, and what is over. */
+@Component({
+  selector: 'gw-fired-page',
+  imports: [
+    EmptyState,
+    Icon,
+    MatButtonModule,
+    MatFormFieldModule,
+    MatProgressBarModule,
+    MatSelectModule,
+    ProblemNotice,
+    RouterLink,
+  ],
+  templateUrl: './fired.page.html',
+  styleUrl: './lists.scss',
+  changeDetection: ChangeDetectionStrategy.OnPush,
+})
+export class FiredPage {
+  private readonly api = inject(AlertsApi);
+  private readonly i18n = inject(I18n);
+  protected readonly formats = inject(Formats);
+  protected readonly text = this.i18n.text;
+  protected readonly words = this.i18n.words({ en, ko });
+  protected readonly state = signal<'' | 'open' | 'resolved'>('');
+  protected readonly alerts = new Listing<Alert>((cursor) => this.api.fired(this.state(), cursor));
+
+  constructor() {
+    const events = inject(EventStream);
+    merge(events.news('command'), events.news('client'))
+      .pipe(auditTime(GATHER_MS), takeUntilDestroyed())
+      .subscribe(() => void this.alerts.load());
+    events.opened.pipe(takeUntilDestroyed()).subscribe(() => void this.alerts.load());
+    void this.alerts.load();
+  }
+
+  protected choose(state: '' | 'open' | 'resolved'): void {
+    this.state.set(state);
+    void this.alerts.load();
+  }
+
+  /** The page of what it is about; null for all clients of a rule. */
+  protected linkOf({ subject: { type, id } }: Alert): string[] | null {
+    return type === 'rule' ? null : [`/${type}s`, id];
+  }
+
+  protected detailOf({ kind, detail }: Alert): string {
+    const { details } = this.words();
+    const number = (name: string): string => this.formats.number(Number(detail[name] ?? 0));
+    switch (kind) {
+      case 'client_offline':
+        return details.client_offline(this.formats.dateTime(String(detail['offlineSince'])));
+      case 'command_failed':
+        return details.command_failed(typeof detail['error'] === 'string' ? detail['error'] : '');
+      case 'backlog':
+        return details.backlog(number('over'));
+      case 'error_rate':
+        return details.error_rate(number('failed'), number('ended'));
+    }
+  }
+}
