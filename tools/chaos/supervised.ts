@@ -7,7 +7,8 @@ import { ROOT } from '../start/folder';
 /** What was compiled once serves all runs. */
 const COMPILED = join(ROOT, '.gwanje', 'chaos', 'compiled');
 const RESTART_MS = 100;
-const STARTING_MS = 30_000;
+/** A start waits half a minute for PostgreSQL by itself, and may fail afterwards. */
+const STARTING_MS = 60_000;
 
 export interface Exit {
   at: number;

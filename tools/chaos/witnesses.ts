@@ -7,10 +7,11 @@ import type { Audit, Effect, Entry, Log, Row } from './history';
 /** The tag travels in the payload, in a place that each action has. */
 const TAG = `coalesce(payload->'args'->>1, payload->>'echo', payload->>'content') || CASE WHEN batch_id IS NULL THEN '' ELSE '/' || client_id END`;
 
-/** PostgreSQL's own words on every command, asked directly and not through Gwanje. */
+/** PostgreSQL's own words on every command at one moment, asked directly and not through Gwanje. */
 export async function askPostgres(url: string): Promise<{ rows: Row[]; logs: Log[]; audits: Audit[] }> {
   return withClient(url, async (client) => {
     const ask = async <T>(text: string): Promise<T[]> => (await client.query(text)).rows as T[];
+    await ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const rows = await ask<Row>(
       `SELECT id, client_id AS "clientId", ${TAG} AS tag, batch_id AS "batchId", action, status, attempt, max_attempts AS "maxAttempts", revision,
          extract(epoch FROM created_at)::float8 * 1000 AS "createdAt", (reported->>'attempt')::integer AS "reportedAttempt", result, error_message AS "errorMessage"

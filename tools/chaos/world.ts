@@ -161,13 +161,16 @@ export class World {
     for (const { process } of this.agents) process.setClock(0);
   }
 
-  /** After the last fault: how long it took until every command was at an end and every journal empty; null when that did not come in time. */
-  async settle(boundMs: number): Promise<number | null> {
+  /** After the last fault: how long it took until every command was at an end and every journal empty; null when they got no fewer for so long. */
+  async settle(patienceMs: number): Promise<number | null> {
     const began = Date.now();
     await Promise.all([this.agentsLink.quiet(), this.clientsLink.quiet()]);
-    while (Date.now() - began < boundMs) {
-      if ((await this.countUnsettled().catch(() => 1)) === 0) return Date.now() - began;
-      await sleep(200);
+    let least = Infinity;
+    for (let progressAt = Date.now(); Date.now() - progressAt < patienceMs; await sleep(200)) {
+      const unsettled = await this.countUnsettled().catch(() => Infinity);
+      if (unsettled === 0) return Date.now() - began;
+      if (unsettled < least) progressAt = Date.now();
+      least = Math.min(least, unsettled);
     }
     return null;
   }

@@ -108,7 +108,8 @@ async function grantAppRole(owner: QueryRunner, config: Config): Promise<string 
     await owner.commitTransaction();
     return undefined;
   } catch (error) {
-    if (owner.isTransactionActive) await owner.rollbackTransaction();
+    // A connection that is gone rolls back by itself.
+    if (owner.isTransactionActive) await owner.rollbackTransaction().catch(() => undefined);
     return (error as Error).message;
   }
 }
