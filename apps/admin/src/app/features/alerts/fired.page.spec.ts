@@ -58,7 +58,7 @@ describe('the page of deliveries', () => {
     await test.visit('/deliveries');
     await test.answer('/api/alerts/deliveries', { items: [delivery({})], nextCursor: null });
     expect(test.text).toMatch(/Alert printers gone · printer-001\s*on call\s*Failed\s*8\s*Answered 500/);
-    test.button('Try to tell on call again').click();
+    test.button('Try again: on call').click();
     await test.answer('/api/alerts/deliveries/d1/retry', null, 'POST');
     await test.answer('/api/alerts/deliveries', { items: [delivery({ state: 'delivered', lastError: null })] });
     expect(test.text).toContain('It is tried again.');

@@ -6,7 +6,7 @@ import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { MatSelectModule } from '@angular/material/select';
 import { RouterLink } from '@angular/router';
 import type { Alert } from '@gwanje/contracts';
-import { auditTime, merge } from 'rxjs';
+import { interval } from 'rxjs';
 import { EventStream } from '../../core/events/event-stream';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
@@ -18,8 +18,8 @@ import { Listing } from './listing';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
-/** News say that something goes on: then it is read again, at most this often. */
-const GATHER_MS = 5_000;
+/** No news tell of alerts: the passing of time makes most of them. */
+const REFRESH_MS = 5_000;
 
 /** What rules have fired: what goes on, and what is over. */
 @Component({
@@ -48,11 +48,12 @@ export class FiredPage {
   protected readonly alerts = new Listing<Alert>((cursor) => this.api.fired(this.state(), cursor));
 
   constructor() {
-    const events = inject(EventStream);
-    merge(events.news('command'), events.news('client'))
-      .pipe(auditTime(GATHER_MS), takeUntilDestroyed())
+    interval(REFRESH_MS)
+      .pipe(takeUntilDestroyed())
+      .subscribe(() => void this.alerts.refresh());
+    inject(EventStream)
+      .opened.pipe(takeUntilDestroyed())
       .subscribe(() => void this.alerts.load());
-    events.opened.pipe(takeUntilDestroyed()).subscribe(() => void this.alerts.load());
     void this.alerts.load();
   }
 

@@ -9,6 +9,7 @@ export class Listing<T> {
   readonly loading = signal<'first' | 'more' | null>(null);
   readonly problem = signal<Problem | null>(null);
   private question = 0;
+  private isPaged = false;
 
   constructor(private readonly ask: (cursor: string | null) => Promise<Listed<T>>) {}
 
@@ -16,6 +17,11 @@ export class Listing<T> {
   load(): Promise<void> {
     this.question++;
     return this.read('first');
+  }
+
+  /** The same, unless somebody reads on further down, or an answer is awaited. */
+  async refresh(): Promise<void> {
+    if (!this.isPaged && this.loading() === null) await this.load();
   }
 
   more(): Promise<void> {
@@ -31,6 +37,7 @@ export class Listing<T> {
       if (question !== this.question) return;
       this.items.update((shown) => (which === 'more' ? [...shown, ...items] : items));
       this.nextCursor.set(nextCursor);
+      this.isPaged = which === 'more';
     } catch (error) {
       if (question !== this.question) return;
       this.problem.set(toProblem(error));

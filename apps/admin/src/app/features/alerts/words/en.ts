@@ -109,7 +109,7 @@ export const en = {
     at: 'Since',
     error: 'Last error',
     retry: 'Try again',
-    retryOf: (channel: string): string => `Try to tell ${channel} again`,
+    retryOf: (channel: string): string => `Try again: ${channel}`,
     retried: 'It is tried again.',
     emptyTitle: 'Nothing was told yet',
     emptyHint: 'What a rule fires, and the tests of channels, appear here.',

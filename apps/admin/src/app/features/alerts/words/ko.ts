@@ -111,7 +111,7 @@ export const ko: Words = {
     at: '주문',
     error: '마지막 오류',
     retry: '다시 시도',
-    retryOf: (channel) => `${channel}에 다시 시도`,
+    retryOf: (channel) => `다시 시도: ${channel}`,
     retried: '다시 시도합니다.',
     emptyTitle: '아직 전한 알림이 없습니다',
     emptyHint: '규칙이 낸 알림과 채널 시험이 여기에 나타납니다.',
