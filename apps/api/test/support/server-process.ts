@@ -20,13 +20,13 @@ export class ServerProcess {
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (this.log += text.toString()));
   }
 
-  /** Resolves when it is ready to serve. */
-  static async start(settings: Record<string, string>): Promise<ServerProcess> {
+  /** Resolves when it is ready to serve; rejects when it ends before, or is not ready in time. */
+  static async start(settings: Record<string, string>, withinMs = START_MS): Promise<ServerProcess> {
     const port = settings['PORT'] ?? String(await freePort());
     const env = { PATH: process.env['PATH'], NODE_ENV: 'production', HOST: '127.0.0.1', PORT: port, ...settings };
     const server = new ServerProcess(`http://127.0.0.1:${port}`, spawn(process.execPath, MAIN, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
     try {
-      await eventually(() => server.requireReady(), START_MS);
+      await eventually(() => server.requireReady(), withinMs);
     } catch (error) {
       await server.stop();
       throw error;

@@ -33,6 +33,14 @@ export const AS_APP_ROLE = `-c role=${APP_ROLE}`;
 const ADD_ONLY = ['audit_log', 'audit_checkpoints', 'audit_seals', 'audit_keys'];
 const READ_ONLY = ['audit_unsealed', 'audit_retentions', 'audit_policy', 'migrations'];
 
+/** A table that has its grants keeps them: a newer release, beside which this one starts, may have given it fewer. */
+const GRANT_NEW_TABLES = `
+  DO $$ DECLARE t regclass; BEGIN
+    FOR t IN SELECT oid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v')
+      AND NOT has_table_privilege('${APP_ROLE}', oid, 'SELECT')
+    LOOP EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO ${APP_ROLE}', t); END LOOP;
+  END $$`;
+
 const PATIENCE = { tries: 10, pauseMs: 3_000 };
 const log = new Logger('Database');
 
@@ -100,7 +108,7 @@ async function grantAppRole(owner: QueryRunner, config: Config): Promise<string 
     const schema = '(SELECT quote_ident(current_schema()))';
     const statement = (text: string): Promise<unknown> => owner.query(`DO $$ BEGIN EXECUTE format('${text}', ${schema}); END $$`);
     await statement(`GRANT USAGE ON SCHEMA %s TO ${APP_ROLE}`);
-    await statement(`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO ${APP_ROLE}`);
+    await owner.query(GRANT_NEW_TABLES);
     await statement(`GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO ${APP_ROLE}`);
     await owner.query(`REVOKE UPDATE, DELETE, TRUNCATE ON ${[...ADD_ONLY, ...READ_ONLY].join(', ')} FROM ${APP_ROLE}`);
     await owner.query(`REVOKE INSERT ON ${READ_ONLY.join(', ')} FROM ${APP_ROLE}`);
