@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Redis from 'ioredis';
 import request from 'supertest';
 import type { TLSSocket } from 'node:tls';
+import { RateLimits } from '../src/core/access/rate-limits';
 import { loadConfig } from '../src/core/config/config';
 import { createServer } from '../src/server';
 import { certify } from './support/certificate';
@@ -146,4 +147,13 @@ describe('limits on the number of calls', () => {
     await env.get('/api/clients').expect(200);
     await request(env.url).get('/health/live').expect(200);
   });
+});
+
+it('a limit counts each call of a crowd once', async () => {
+  const env = await TestEnvironment.create({ RATE_LIMIT_CALLER: '6000' });
+  const limits = env.app.get(RateLimits);
+  const call = async (): Promise<void> => limits.spend('caller', 'a crowd');
+  await Promise.all(Array.from({ length: 6_000 }, call));
+  await expect(call()).rejects.toThrow('More than 6000 calls');
+  await env.destroy();
 });

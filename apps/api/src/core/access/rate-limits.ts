@@ -22,6 +22,7 @@ export class RateLimits {
   private readonly log = new Logger('RateLimits');
   private readonly limits: Record<'caller' | 'address', { points: number; limiter: RateLimiterAbstract }>;
   private readonly portions = new Map<string, Portion>();
+  private readonly asked = new Map<string, Promise<boolean>>();
 
   constructor(config: Config, redis: RedisClient) {
     const limit = (name: string, points: number): { points: number; limiter: RateLimiterAbstract } => {
@@ -42,22 +43,32 @@ export class RateLimits {
       portion.left--;
       return undefined;
     }
-    return this.take(kind, who, key);
+    return this.ask(kind, who, key);
   }
 
-  private async take(kind: 'caller' | 'address', who: string, key: string): Promise<void> {
+  /** All who find no portion wait for one and the same: each of a crowd would take a whole one else. */
+  private async ask(kind: 'caller' | 'address', who: string, key: string): Promise<void> {
+    const asked = this.asked.get(key) ?? this.take(kind, who, key).finally(() => this.asked.delete(key));
+    this.asked.set(key, asked);
+    if (await asked) await this.spend(kind, who);
+  }
+
+  /** Answers whether there is a portion now. */
+  private async take(kind: 'caller' | 'address', who: string, key: string): Promise<boolean> {
     const { points, limiter } = this.limits[kind];
     const size = Math.max(1, Math.floor(points / PORTIONS));
     try {
       const { msBeforeNext } = await limiter.consume(who, size);
       if (this.portions.size >= MOST_REMEMBERED) this.portions.clear();
-      this.portions.set(key, { left: size - 1, until: performance.now() + msBeforeNext });
+      this.portions.set(key, { left: size, until: performance.now() + Math.max(1, msBeforeNext) });
+      return true;
     } catch (error) {
       if (error instanceof RateLimiterRes) {
         throw new TooManyAttempts(`More than ${points} calls a minute`, Math.max(1, Math.ceil(error.msBeforeNext / 1000)), { recorded: false });
       }
       // A limit that cannot be counted keeps nobody out.
       this.log.warn(`not counted: ${(error as Error).message}`);
+      return false;
     }
   }
 }
