@@ -20,6 +20,7 @@ import { Policy } from './policy/policy';
 import { PayloadCheck } from './runner/payload-check';
 import { ResultPoster } from './runner/result-poster';
 import { Runner } from './runner/runner';
+import { Updater } from './update/updater';
 
 function registry(policy: Policy): HandlerRegistry {
   return new HandlerRegistry([
@@ -53,6 +54,7 @@ function registry(policy: Policy): HandlerRegistry {
     PayloadCheck,
     ResultPoster,
     Runner,
+    Updater,
     WebSocketLink,
   ],
 })

@@ -2,6 +2,13 @@ import { ALIVE_EVERY_MS } from '@gwanje/contracts';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+export interface UpdateConfig {
+  /** The public key (PEM) by which a new version must be signed. */
+  keyFile: string;
+  /** Milliseconds within which it must have a connection. */
+  trialMs: number;
+}
+
 /** Owns the settings of one agent, read once at start; it must never change afterwards or be printed (it has the key). */
 export class AgentConfig {
   serverUrl: string;
@@ -15,6 +22,8 @@ export class AgentConfig {
   silenceMs: number;
   /** Milliseconds within which the server hears of this agent while it holds an event stream. */
   aliveEveryMs: number;
+  /** Present when a newer version that the server offers is taken up. */
+  update?: UpdateConfig;
 }
 
 /** All problems are told in one message, so that an installer needs one look instead of one restart a variable. */
@@ -36,6 +45,12 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   const silenceMs = whole('AGENT_SILENCE_MS', 40_000, 1_000, 600_000);
   const { least, most } = ALIVE_EVERY_MS;
   const aliveEveryMs = whole('AGENT_ALIVE_MS', 25_000, least, most);
+  const update = (env.UPDATE ?? '').trim() || 'off';
+  if (update !== 'off' && update !== 'auto') problems.push('UPDATE must be off or auto');
+  if (update === 'auto' && !env.AGENT_UPDATE_KEY) {
+    problems.push('UPDATE=auto needs AGENT_UPDATE_KEY, the file with the public key of releases');
+  }
+  const trialMs = whole('AGENT_UPDATE_TRIAL_MS', 120_000, 1_000, 3_600_000);
   if (problems.length > 0) throw new Error(`the agent cannot start: ${problems.join('; ')}`);
   return {
     serverUrl,
@@ -46,6 +61,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
     concurrency,
     silenceMs,
     aliveEveryMs,
+    ...(update === 'auto' && { update: { keyFile: resolve(env.AGENT_UPDATE_KEY ?? ''), trialMs } }),
   };
 }
 

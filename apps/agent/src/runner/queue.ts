@@ -21,9 +21,9 @@ export class CommandQueue {
     if (at >= 0) this.waiting.splice(at, 1);
   }
 
-  takeNext(busy: number): CommandFrame | undefined {
+  takeNext(busy: number, emergenciesOnly = false): CommandFrame | undefined {
     const first = this.waiting[0];
-    if (!first) return undefined;
+    if (!first || (emergenciesOnly && first.priority < EMERGENCY_PRIORITY)) return undefined;
     const slots = this.concurrency + (first.priority >= EMERGENCY_PRIORITY ? 1 : 0);
     return busy < slots ? this.waiting.shift() : undefined;
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Config } from '../core/config/config';
 import { NotFound } from '../core/errors/errors';
@@ -11,12 +11,21 @@ export interface BundleView {
   sha256: string;
   size: number;
 }
+/** As `npm run build:agent -- --sign` wrote it. */
+export interface SignedRelease {
+  /** JSON of version, sha256 and size. */
+  manifest: string;
+  /** Base64, Ed25519. */
+  signature: string;
+}
 interface Bundle extends BundleView {
   bytes: Buffer;
   /** Tells one state of the file from another. */
   stamp: string;
 }
 
+/** Thousands of agents may come at the same moment. */
+const LOOK_AGAIN_MS = 1_000;
 /** The first line of what `npm run build:agent` writes. */
 const FIRST_LINE = /^\/\/ gwanje-agent (\S+) \(.*\)\n/;
 
@@ -24,6 +33,8 @@ const FIRST_LINE = /^\/\/ gwanje-agent (\S+) \(.*\)\n/;
 @Injectable()
 export class AgentBundle {
   private bundle?: Bundle;
+  private offer?: string;
+  private lookedAt = -Infinity;
 
   constructor(private readonly config: Config) {}
 
@@ -36,12 +47,29 @@ export class AgentBundle {
     return this.read().bytes;
   }
 
+  release(): SignedRelease {
+    const file = `${this.config.AGENT_BUNDLE}.sig`;
+    if (!existsSync(file)) throw new NotFound('signed agent on this server');
+    return JSON.parse(readFileSync(file, 'utf8')) as SignedRelease;
+  }
+
+  /** The version that agents are offered; undefined when there is none, or none that is signed. */
+  offered(): string | undefined {
+    if (performance.now() - this.lookedAt > LOOK_AGAIN_MS) {
+      this.lookedAt = performance.now();
+      this.offer = existsSync(`${this.config.AGENT_BUNDLE}.sig`) && existsSync(this.config.AGENT_BUNDLE) ? this.read().version : undefined;
+    }
+    return this.offer;
+  }
+
   /** For machines that reach the server at this address. Without a token they bring their own. Both go between single quotes of the shell. */
   installScript(server: string, token: string): string {
     const { sha256 } = this.read();
-    const values: Record<string, string> = { SERVER: server, TOKEN: token, SHA256: sha256 };
+    const keyFile = `${this.config.AGENT_BUNDLE}.pub`;
+    const key = existsSync(keyFile) ? readFileSync(keyFile, 'utf8').trim() : '';
+    const values: Record<string, string> = { SERVER: server, TOKEN: token, SHA256: sha256, UPDATE_KEY: /^[\w\s+/=-]*$/.test(key) ? key : '' };
     const script = readFileSync(join(dirname(this.config.AGENT_BUNDLE), 'install.sh'), 'utf8');
-    return script.replace(/@(SERVER|TOKEN|SHA256)@/g, (_, name: string) => values[name] ?? '');
+    return script.replace(/@(SERVER|TOKEN|SHA256|UPDATE_KEY)@/g, (_, name: string) => values[name] ?? '');
   }
 
   private read(): Bundle {
