@@ -24,8 +24,6 @@ interface Bundle extends BundleView {
   stamp: string;
 }
 
-/** Thousands of agents may come at the same moment. */
-const LOOK_AGAIN_MS = 1_000;
 /** The first line of what `npm run build:agent` writes. */
 const FIRST_LINE = /^\/\/ gwanje-agent (\S+) \(.*\)\n/;
 
@@ -33,8 +31,6 @@ const FIRST_LINE = /^\/\/ gwanje-agent (\S+) \(.*\)\n/;
 @Injectable()
 export class AgentBundle {
   private bundle?: Bundle;
-  private offer?: string;
-  private lookedAt = -Infinity;
 
   constructor(private readonly config: Config) {}
 
@@ -55,11 +51,8 @@ export class AgentBundle {
 
   /** The version that agents are offered; undefined when there is none, or none that is signed. */
   offered(): string | undefined {
-    if (performance.now() - this.lookedAt > LOOK_AGAIN_MS) {
-      this.lookedAt = performance.now();
-      this.offer = existsSync(`${this.config.AGENT_BUNDLE}.sig`) && existsSync(this.config.AGENT_BUNDLE) ? this.read().version : undefined;
-    }
-    return this.offer;
+    const { AGENT_BUNDLE: file } = this.config;
+    return existsSync(`${file}.sig`) && existsSync(file) ? this.read().version : undefined;
   }
 
   /** For machines that reach the server at this address. Without a token they bring their own. Both go between single quotes of the shell. */
