@@ -6,15 +6,18 @@
 #   … | sh -s -- --name till-7         # another name than the machine's own
 #   … | sh -s -- --prefix "$HOME/gwanje"      # everything below one folder, no service: for an ordinary user
 #
-# GWANJE_TOKEN, GWANJE_NAME and GWANJE_PREFIX say the same. Once more, it brings the server's agent and keeps the key and the policy.
+# GWANJE_TOKEN, GWANJE_NAME and GWANJE_PREFIX say the same; with GWANJE_UPDATE=auto the agent takes up newer versions by itself. Once more, it brings the server's agent and keeps the key and the policy.
 set -eu
 umask 077
 
 server='@SERVER@'
 sha256='@SHA256@'
+# By which newer versions must be signed; empty where this server's agent is not signed.
+update_key='@UPDATE_KEY@'
 token=${GWANJE_TOKEN:-'@TOKEN@'}
 name=${GWANJE_NAME:-$(uname -n)}
 prefix=${GWANJE_PREFIX:-}
+update=${GWANJE_UPDATE:-off}
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -32,6 +35,8 @@ main() {
     if [ "$1" = --name ]; then name=$2; else prefix=$2; fi
     shift 2
   done
+  case $update in off | auto) ;; *) fail 'GWANJE_UPDATE must be off or auto' ;; esac
+  [ "$update" = off ] || [ -n "$update_key" ] || fail 'the agent of this server is not signed: it cannot be updated by itself'
   place
   requirements
   download
@@ -57,6 +62,7 @@ place() {
   program=$prefix/opt/gwanje-agent/agent.js
   settings=$prefix/etc/gwanje/agent.env
   policy=$prefix/etc/gwanje/policy.json
+  trusted=$prefix/etc/gwanje/update-key.pem
   data=$prefix/var/lib/gwanje-agent
   (umask 022 && mkdir -p "${program%/*}" "${settings%/*}" "${data%/*}")
   mkdir -p "$data"
@@ -101,6 +107,11 @@ CLIENT_KEY='$key'
 AGENT_DATA_DIR='$data'
 AGENT_POLICY='$policy'
 END
+  if [ -n "$update_key" ]; then
+    [ -f "$trusted" ] || say "$update_key" > "$trusted"
+    chmod 644 "$trusted"
+    printf "UPDATE='%s'\nAGENT_UPDATE_KEY='%s'\n" "$update" "$trusted" >> "$work/agent.env"
+  fi
   mv "$work/agent.env" "$settings"
   say "Enrolled as $name."
 }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { version } from '../../package.json';
+import { version as present } from '../../package.json';
 import type { Addons } from './native-loader';
 
 const ROOT = resolve(__dirname, '..', '..');
@@ -24,7 +24,7 @@ const UNUSED_PACKAGES = [...UNUSED, 'class-transformer', 'class-transformer/*', 
  * Writes the agent as one file that needs nothing but Node, for each platform whose compiled part of lmdb is installed. Its first line
  * says what it is: the server reads the version there.
  */
-export async function bundleAgent(file: string): Promise<void> {
+export async function bundleAgent(file: string, version = present): Promise<void> {
   const addons = readAddons();
   await build({
     entryPoints: [join(ROOT, 'apps', 'agent', 'src', 'main.ts')],
@@ -38,10 +38,20 @@ export async function bundleAgent(file: string): Promise<void> {
     legalComments: 'none',
     external: UNUSED_PACKAGES,
     banner: { js: `// gwanje-agent ${version} (${Object.keys(addons).join(', ')})` },
-    plugins: [decorated, embedded(addons)],
+    plugins: [versioned(version), decorated, embedded(addons)],
     logLevel: 'warning',
   });
 }
+
+/** The agent says the version that its file says. */
+const versioned = (version: string): Plugin => ({
+  name: 'versioned',
+  setup(bundler) {
+    bundler.onLoad({ filter: /apps[\\/]agent[\\/]src[\\/]version\.ts$/ }, () => ({
+      contents: `export const VERSION = ${JSON.stringify(version)};`,
+    }));
+  },
+});
 
 /**
  * Nest needs the types of constructor parameters at run time; esbuild does not write them down. `require` stays `require`, as where the

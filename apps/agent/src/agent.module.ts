@@ -21,6 +21,7 @@ import { Policy } from './policy/policy';
 import { PayloadCheck } from './runner/payload-check';
 import { ResultPoster } from './runner/result-poster';
 import { Runner } from './runner/runner';
+import { Updater } from './update/updater';
 import { VERSION } from './version';
 
 function registry(policy: Policy): HandlerRegistry {
@@ -63,6 +64,7 @@ function openTracing({ tracing }: AgentConfig): Promise<Tracing> | Tracing {
     PayloadCheck,
     ResultPoster,
     Runner,
+    Updater,
     WebSocketLink,
   ],
 })

@@ -3,6 +3,13 @@ import type { TracingSettings } from '@gwanje/tracing';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+export interface UpdateConfig {
+  /** The public key (PEM) by which a new version must be signed. */
+  keyFile: string;
+  /** Milliseconds within which it must have a connection. */
+  trialMs: number;
+}
+
 /** Owns the settings of one agent, read once at start; it must never change afterwards or be printed (it has the key). */
 export class AgentConfig {
   serverUrl: string;
@@ -18,6 +25,8 @@ export class AgentConfig {
   aliveEveryMs: number;
   /** Where OpenTelemetry traces go; without it none are made. */
   tracing?: Pick<TracingSettings, 'endpoint' | 'serviceName' | 'delayMs'>;
+  /** Present when a newer version that the server offers is taken up. */
+  update?: UpdateConfig;
 }
 
 /** All problems are told in one message, so that an installer needs one look instead of one restart a variable. */
@@ -42,6 +51,12 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   const endpoint = (env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '').trim();
   if (endpoint && !isHttpUrl(endpoint)) problems.push('OTEL_EXPORTER_OTLP_ENDPOINT must be an http(s) address');
   const delayMs = whole('OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000);
+  const update = (env.UPDATE ?? '').trim() || 'off';
+  if (update !== 'off' && update !== 'auto') problems.push('UPDATE must be off or auto');
+  if (update === 'auto' && !env.AGENT_UPDATE_KEY) {
+    problems.push('UPDATE=auto needs AGENT_UPDATE_KEY, the file with the public key of releases');
+  }
+  const trialMs = whole('AGENT_UPDATE_TRIAL_MS', 120_000, 1_000, 3_600_000);
   if (problems.length > 0) throw new Error(`the agent cannot start: ${problems.join('; ')}`);
   return {
     serverUrl,
@@ -53,6 +68,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
     silenceMs,
     aliveEveryMs,
     ...(endpoint && { tracing: { endpoint, serviceName: env.OTEL_SERVICE_NAME || 'gwanje-agent', delayMs } }),
+    ...(update === 'auto' && { update: { keyFile: resolve(env.AGENT_UPDATE_KEY ?? ''), trialMs } }),
   };
 }
 

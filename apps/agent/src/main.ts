@@ -9,6 +9,9 @@ import { Link } from './link/link';
 import { AgentLog } from './log';
 import { Policy } from './policy/policy';
 import { Runner } from './runner/runner';
+import { launch, LAUNCHED, RESTART_CODE } from './update/launcher';
+import { Updater } from './update/updater';
+import { VersionStore } from './update/version-store';
 import { VERSION } from './version';
 import { messageOf } from './waiting';
 
@@ -18,12 +21,16 @@ async function main(): Promise<void> {
     // Before Nest, which would tell a wrong setting twice and with a stack.
     const config = readConfig(process.env);
     Policy.load(config.policyFile, config.dataDir);
+    if (config.update && !process.env[LAUNCHED]) {
+      const versions = new VersionStore(config.dataDir, { version: VERSION, file: process.argv[1] ?? '' });
+      process.exit(await launch(versions, config.update.trialMs, (line) => log.warn(line, 'launcher')));
+    }
     await lockFolder(config.dataDir);
     const app = await NestFactory.createApplicationContext(AgentModule, { logger: log, abortOnError: false });
     const link = app.get(Link);
     const runner = app.get(Runner);
     let stopped = false;
-    const stop = async (why: string): Promise<void> => {
+    const stop = async (why: string, code = 0): Promise<void> => {
       if (stopped) return;
       stopped = true;
       log.log(`stopping: ${why}`, 'agent');
@@ -33,8 +40,9 @@ async function main(): Promise<void> {
       await app.get(Tracing).close();
       await app.close();
       log.log('stopped', 'agent');
-      process.exit(0);
+      process.exit(code);
     };
+    app.get(Updater).restart = () => void stop('a new version takes over', RESTART_CODE);
     process.on('SIGINT', () => void stop('SIGINT'));
     process.on('SIGTERM', () => void stop('SIGTERM'));
     // A parent that is gone cannot stop its agent any more.

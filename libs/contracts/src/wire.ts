@@ -87,6 +87,8 @@ export interface SessionResponse {
   sessionId: string;
   /** Commands that are no longer the agent's to run: forget those not started, kill those that run. */
   drop: string[];
+  /** The version of the agent that the server has, when it is signed. */
+  agentVersion?: string;
 }
 
 export interface OutputChunk {

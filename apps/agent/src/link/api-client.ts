@@ -102,6 +102,23 @@ export class ApiClient {
     return this.repeat<Artifact>({ path: pathOf(id, 'artifacts'), body: bytes }, { signal, headers, timeoutMs });
   }
 
+  /** One try. Rejects for more than `most` bytes, and for anything but the whole answer. */
+  async download(path: string, most: number): Promise<Buffer> {
+    const response = await fetch(this.config.serverUrl + path, {
+      headers: { Authorization: `Bearer ${this.config.clientKey}` },
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS + Math.ceil(most / SLOWEST_BYTES_PER_MS)),
+    });
+    if (!response.ok || !response.body) throw new Error(`${path}: the server answered ${response.status}`);
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
+      size += part.length;
+      if (size > most) throw new Error(`${path}: more than ${most} bytes came`);
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
+  }
+
   private say(
     event: AgentEvent,
     { id, traceparent }: Pick<CommandFrame, 'id' | 'traceparent'>,

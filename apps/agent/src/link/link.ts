@@ -4,6 +4,8 @@ import { AgentConfig } from '../config';
 import { Journal } from '../journal/journal';
 import { Policy } from '../policy/policy';
 import { Runner } from '../runner/runner';
+import { CONNECTED } from '../update/launcher';
+import { Updater } from '../update/updater';
 import { VERSION } from '../version';
 import { messageOf, spreadMs, wait } from '../waiting';
 import { ApiClient } from './api-client';
@@ -32,6 +34,7 @@ export class Link {
     private readonly journal: Journal,
     private readonly policy: Policy,
     private readonly runner: Runner,
+    private readonly updater: Updater,
   ) {}
 
   /** Ends after `stop()` only. */
@@ -72,6 +75,7 @@ export class Link {
     // kill point: link.after-session
     await this.runner.drop(answer.body?.drop ?? []);
     this.runner.resume();
+    this.updater.consider(answer.body?.agentVersion);
   }
 
   /** Every new connection tries the WebSocket first, if there is to be one: what was in its way may be gone. */
@@ -96,6 +100,7 @@ export class Link {
     if (event === 'hello') {
       this.failures = 0;
       this.socketFailures = 0;
+      process.send?.(CONNECTED);
       this.log.log(`connected to ${this.config.serverUrl} by ${transport}`);
     } else if (event === 'command') {
       if (isCommand(data)) void this.runner.accept(data);

@@ -27,9 +27,9 @@ export class CommandQueue {
     if (at >= 0) this.waiting.splice(at, 1);
   }
 
-  takeNext(busy: number): Waiting | undefined {
+  takeNext(busy: number, emergenciesOnly = false): Waiting | undefined {
     const first = this.waiting[0];
-    if (!first) return undefined;
+    if (!first || (emergenciesOnly && first.frame.priority < EMERGENCY_PRIORITY)) return undefined;
     const slots = this.concurrency + (first.frame.priority >= EMERGENCY_PRIORITY ? 1 : 0);
     return busy < slots ? this.waiting.shift() : undefined;
   }

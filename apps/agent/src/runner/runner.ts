@@ -26,6 +26,8 @@ export class Runner {
   /** Finished commands whose last output is still on its way: their result must not overtake it. */
   private readonly closing = new Map<string, Promise<void>>();
   private stopping = false;
+  /** Only emergencies start. */
+  private draining = false;
 
   constructor(
     config: AgentConfig,
@@ -108,6 +110,20 @@ export class Runner {
     await Promise.all(drops);
   }
 
+  /** Starts nothing but emergencies until all that runs has ended. False, and work goes on, when it has not within `patienceMs`. */
+  async drain(patienceMs: number): Promise<boolean> {
+    this.draining = true;
+    await atMost(patienceMs, Promise.all([...this.active.values()].map((attempt) => attempt.over)));
+    if (this.active.size === 0) return true;
+    this.endDrain();
+    return false;
+  }
+
+  endDrain(): void {
+    this.draining = false;
+    this.next();
+  }
+
   /** What can finish soon may finish; the rest is killed, and said so, or left to the next start if it may run again. */
   async stop(): Promise<void> {
     this.stopping = true;
@@ -121,7 +137,7 @@ export class Runner {
 
   private next(): void {
     while (!this.stopping) {
-      const first = this.queue.takeNext(this.active.size);
+      const first = this.queue.takeNext(this.active.size, this.draining);
       if (!first) return;
       const span = this.begin(first.frame, first.since);
       const frame = { ...first.frame, traceparent: span.traceparent };

@@ -4,7 +4,7 @@ import { AgentKeys } from '../core/access/access';
 import { IdentityModule } from '../identity/identity.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { AliveController } from './alive.controller';
-import { AgentBundle } from './agent-bundle';
+import { AgentBundle } from './agent-bundle.service';
 import { AgentDescriptionsService } from './agent-descriptions.service';
 import { ClientKeys } from './client-keys';
 import { ClientsController } from './clients.controller';
@@ -13,12 +13,13 @@ import { EnrolmentController } from './enrolment.controller';
 import { EnrolmentService } from './enrolment.service';
 import { EventsController } from './events.controller';
 import { GatewayService } from './gateway.service';
+import { AgentReleaseController } from './agent-release.controller';
 import { InstallController } from './install.controller';
 import { Presence } from './presence';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule],
-  controllers: [ClientsController, EnrolmentController, EventsController, AliveController, InstallController],
+  controllers: [ClientsController, EnrolmentController, EventsController, AliveController, InstallController, AgentReleaseController],
   providers: [
     ClientsService,
     AgentBundle,
@@ -29,6 +30,6 @@ import { Presence } from './presence';
     ClientKeys,
     { provide: AgentKeys, useExisting: ClientKeys },
   ],
-  exports: [ClientsService, AgentDescriptionsService, GatewayService, AgentKeys],
+  exports: [ClientsService, AgentBundle, AgentDescriptionsService, GatewayService, AgentKeys],
 })
 export class ClientsModule {}

@@ -3,7 +3,7 @@ import { ApiOkResponse, ApiProduces } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../core/access/access';
 import { InvalidInput } from '../core/errors/errors';
-import { AgentBundle, type BundleView } from './agent-bundle';
+import { AgentBundle, type BundleView } from './agent-bundle.service';
 import { InstallQueryDto } from './install.dto';
 
 /** A name or an address, and a port: nothing that means something to a shell. */

@@ -2,6 +2,7 @@ import type { SessionOrdinal, SessionResponse } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
+import { AgentBundle } from '../clients/agent-bundle.service';
 import { AgentDescriptionsService } from '../clients/agent-descriptions.service';
 import type { AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
@@ -22,6 +23,7 @@ export class AgentSessions {
     private readonly store: CommandStore,
     private readonly hot: HotDatabase,
     private readonly descriptions: AgentDescriptionsService,
+    private readonly bundle: AgentBundle,
   ) {}
 
   async open({ inFlight, ordinal, ...said }: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
@@ -32,7 +34,8 @@ export class AgentSessions {
     const isQuiet = inFlight.length === 0 && !(await this.looks.add(agent.id));
     const drop = isQuiet ? [] : await this.store.transaction((transaction) => this.compare(inFlight, agent.id, since, transaction));
     // kill point: session.after-commit
-    return { sessionId: uuid(), drop };
+    const agentVersion = this.bundle.offered();
+    return { sessionId: uuid(), drop, ...(agentVersion && { agentVersion }) };
   }
 
   /** Answers what the agent is to forget. */

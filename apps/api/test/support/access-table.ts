@@ -113,6 +113,8 @@ export const ACCESS_TABLE: Record<string, AccessRule> = {
 
   'POST /api/agents/session': { who: 'agents', body: () => ({ version: '1', platform: 'x', actions: [], inFlight: [] }) },
   'POST /api/agents/alive': { who: 'agents' },
+  'GET /api/agents/release': { who: 'agents', answer: [404] },
+  'GET /api/agents/release/bundle': { who: 'agents', answer: [404] },
   'GET /api/events/{clientId}': { who: 'agents', thing: 'client' },
   // Whoever may open a WebSocket there is told to ask for one.
   'GET /api/ws/{clientId}': { who: 'agents', thing: 'client', answer: [426] },

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Config } from '../core/config/config';
 import { NotFound } from '../core/errors/errors';
@@ -10,6 +10,13 @@ export interface BundleView {
   /** Hexadecimal, of all bytes. */
   sha256: string;
   size: number;
+}
+/** As `npm run build:agent -- --sign` wrote it. */
+export interface SignedRelease {
+  /** JSON of version, sha256 and size. */
+  manifest: string;
+  /** Base64, Ed25519. */
+  signature: string;
 }
 interface Bundle extends BundleView {
   bytes: Buffer;
@@ -36,12 +43,26 @@ export class AgentBundle {
     return this.read().bytes;
   }
 
+  release(): SignedRelease {
+    const file = `${this.config.AGENT_BUNDLE}.sig`;
+    if (!existsSync(file)) throw new NotFound('signed agent on this server');
+    return JSON.parse(readFileSync(file, 'utf8')) as SignedRelease;
+  }
+
+  /** The version that agents are offered; undefined when there is none, or none that is signed. */
+  offered(): string | undefined {
+    const { AGENT_BUNDLE: file } = this.config;
+    return existsSync(`${file}.sig`) && existsSync(file) ? this.read().version : undefined;
+  }
+
   /** For machines that reach the server at this address. Without a token they bring their own. Both go between single quotes of the shell. */
   installScript(server: string, token: string): string {
     const { sha256 } = this.read();
-    const values: Record<string, string> = { SERVER: server, TOKEN: token, SHA256: sha256 };
+    const keyFile = `${this.config.AGENT_BUNDLE}.pub`;
+    const key = existsSync(keyFile) ? readFileSync(keyFile, 'utf8').trim() : '';
+    const values: Record<string, string> = { SERVER: server, TOKEN: token, SHA256: sha256, UPDATE_KEY: /^[\w\s+/=-]*$/.test(key) ? key : '' };
     const script = readFileSync(join(dirname(this.config.AGENT_BUNDLE), 'install.sh'), 'utf8');
-    return script.replace(/@(SERVER|TOKEN|SHA256)@/g, (_, name: string) => values[name] ?? '');
+    return script.replace(/@(SERVER|TOKEN|SHA256|UPDATE_KEY)@/g, (_, name: string) => values[name] ?? '');
   }
 
   private read(): Bundle {
