@@ -356,7 +356,8 @@ describe('alerts', () => {
     await goneFor(5, [near.id, far.id]);
     await eventually(async () => expect((await alerts(id)).map(({ subject }) => subject.name)).toEqual(expect.arrayContaining(['near', 'far'])));
     const PASSWORD = 'violet kettle drum';
-    const { body } = await env.post('/api/users', { email: 'confined@example.com', name: 'c', password: PASSWORD, roles: ['operator'], scope: 'granted' }).expect(201);
+    await env.post('/api/roles', { name: 'watcher', permissions: ['clients.read', 'alerts.read'] }).expect(201);
+    const { body } = await env.post('/api/users', { email: 'confined@example.com', name: 'c', password: PASSWORD, roles: ['watcher'], scope: 'granted' }).expect(201);
     await request(env.url).put('/api/groups/mine/permissions').set('Authorization', `Bearer ${env.token}`)
       .send({ items: [{ user: (body as { id: string }).id, actions: ['noop'] }] }).expect(200);
     const logIn = await request(env.url).post('/api/auth/login').send({ email: 'confined@example.com', password: PASSWORD }).expect(200);

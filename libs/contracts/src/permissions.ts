@@ -43,7 +43,7 @@ export type Scope = (typeof SCOPES)[number];
 
 export const BUILT_IN_ROLES: Readonly<Record<'admin' | 'operator' | 'viewer' | 'auditor', readonly Permission[]>> = {
   admin: PERMISSIONS,
-  operator: ['commands.create', 'commands.read', 'commands.cancel', 'commands.retry', 'clients.read', 'alerts.read'],
+  operator: ['commands.create', 'commands.read', 'commands.cancel', 'commands.retry', 'clients.read'],
   viewer: ['commands.read', 'clients.read'],
   auditor: ['commands.read', 'clients.read', 'audit.read', 'audit.export'],
 };

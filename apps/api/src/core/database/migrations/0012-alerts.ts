@@ -84,7 +84,6 @@ export class Alerts1700000000012 implements MigrationInterface {
       );
 
       UPDATE roles SET permissions = permissions || '{alerts.read,alerts.manage}' WHERE name = 'admin' AND NOT permissions @> '{alerts.read}';
-      UPDATE roles SET permissions = permissions || '{alerts.read}' WHERE name = 'operator' AND built_in AND NOT permissions @> '{alerts.read}';
     `);
   }
 
