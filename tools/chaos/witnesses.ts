@@ -4,8 +4,8 @@ import { open } from 'lmdb';
 import { Client } from 'pg';
 import type { Audit, Effect, Entry, Log, Row } from './history';
 
-/** The tag travels in the payload, in a place that each action has. */
-const TAG = `coalesce(payload->'args'->>1, payload->>'echo', payload->>'content') || CASE WHEN batch_id IS NULL THEN '' ELSE '/' || client_id END`;
+/** The tag travels in the payload, in a place that each action has; the content of a file is sealed. */
+const TAG = `coalesce(payload->'args'->>1, payload->>'echo', regexp_replace(payload->>'path', '^.*/', '')) || CASE WHEN batch_id IS NULL THEN '' ELSE '/' || client_id END`;
 
 /** PostgreSQL's own words on every command at one moment, asked directly and not through Gwanje. */
 export async function askPostgres(url: string): Promise<{ rows: Row[]; logs: Log[]; audits: Audit[] }> {
