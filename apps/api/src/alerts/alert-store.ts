@@ -20,6 +20,9 @@ export interface Finding {
   attempt?: number;
 }
 
+/** SQL: a time as it is told, ISO 8601 in UTC. */
+export const utc = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 /** How often a delivery is tried before it fails, and again when somebody asks for it. */
 export const TRIES = 8;
 

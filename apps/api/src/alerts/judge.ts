@@ -2,7 +2,7 @@ import type { AlertCondition, AlertScope, CommandState } from '@gwanje/contracts
 import { Injectable } from '@nestjs/common';
 import { Conditions } from '../core/database/conditions';
 import type { Queries } from '../core/database/queries';
-import type { Finding, WatchedRule } from './alert-store';
+import { type Finding, utc, type WatchedRule } from './alert-store';
 
 export interface Verdict {
   fires: Finding[];
@@ -20,7 +20,6 @@ const ENDS: readonly CommandState[] = ['completed', ...FAILURES];
 /** Findings of one look: what is left is found at the next. */
 const AT_ONCE = 500;
 
-const utc = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 /** SQL on `command_logs l`: an end that no automatic retry took back in the same transaction. */
 const STAYED = `NOT EXISTS (SELECT FROM command_logs r WHERE r.command_id = l.command_id AND r.revision = l.revision + 1 AND r.event_type = 'retry' AND r.xid = l.xid)`;
 

@@ -6,7 +6,7 @@ import type { Job, Queue } from 'bull';
 import type { DataSource } from 'typeorm';
 import { Config } from '../core/config/config';
 import { Cipher } from '../core/crypto/cipher';
-import { type Address, TRIES } from './alert-store';
+import { type Address, TRIES, utc } from './alert-store';
 import { secretContext } from './channel-book';
 import { Mailer } from './mailer';
 import { mailOf } from './message';
@@ -143,8 +143,6 @@ export class Postman implements BeforeApplicationShutdown {
       .catch(() => undefined /* the sweep finds it */);
   }
 }
-
-const utc = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 @Processor(DELIVERIES_QUEUE)
 export class DeliveryProcessor {
