@@ -13,6 +13,7 @@ import { CommandMetrics, type Moved } from './command-metrics';
 import { CommandStore, type LockedCommand, type Move } from './command-store';
 import type { ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
+import { RightOfWay } from './right-of-way';
 
 /** What an agent says of one of its commands: that it started an attempt, or how one ended. */
 export type Word = { id: string; agent: AgentPrincipal } & ({ kind: 'start'; attempt: number | undefined } | { kind: 'result'; body: ResultDto });
@@ -27,7 +28,7 @@ const TAKES_A_RESULT: readonly CommandState[] = [...UNSETTLED, 'timed_out', 'ind
  */
 @Injectable()
 export class AgentWords {
-  private readonly commits = new GroupCommit<Word, void>((group) => this.write(group));
+  private readonly commits = new GroupCommit<Word, void>((group) => this.write(group), () => this.rightOfWay.clear());
 
   constructor(
     private readonly commands: CommandStore,
@@ -35,6 +36,7 @@ export class AgentWords {
     private readonly keys: AgentKeys,
     private readonly audit: AuditService,
     private readonly dispatcher: Dispatcher,
+    private readonly rightOfWay: RightOfWay,
     private readonly bus: Bus,
     private readonly metrics: CommandMetrics,
     private readonly tracing: Tracing,

@@ -19,6 +19,7 @@ import { Dispatcher } from './dispatcher';
 import { Intake, type Receipt, type Submission, unknownClient, withRedacted } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
 import { PayloadSecrets } from './payload-secrets.service';
+import { RightOfWay } from './right-of-way';
 
 /** How many machines a batch would go to, and which of them are off: those get it when they are back. */
 export interface Preview {
@@ -29,6 +30,12 @@ export interface Preview {
 }
 const MOST_NAMED = 50;
 
+/** A batch, and what was claimed of it at once. */
+interface Stored {
+  batchId: string;
+  claimed: Claimed[];
+}
+
 /** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
 export class CommandsService {
@@ -38,6 +45,7 @@ export class CommandsService {
     private readonly store: CommandStore,
     private readonly dispatcher: Dispatcher,
     private readonly intake: Intake,
+    private readonly rightOfWay: RightOfWay,
     private readonly words: AgentWords,
     private readonly clients: ClientsService,
     private readonly audit: AuditService,
@@ -92,12 +100,12 @@ export class CommandsService {
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
     const secret = inspectPayload(input.action, input.payload, []);
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
+    const isEmergency = input.priority === EMERGENCY_PRIORITY;
     const batchId = uuid();
     const ids = targets.map(() => uuid());
-    let claimed: Claimed[] = [];
-    const stored = await this.hot.transaction(async (transaction) => {
+    const store = (): Promise<Stored> => this.hot.transaction(async (transaction) => {
       const earlier = await this.intake.claimKey(idempotency(idempotencyKey, input).idempotency, batchId, by, transaction);
-      if (earlier) return earlier;
+      if (earlier) return { batchId: earlier, claimed: [] };
       await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
         batchId, input.action, targets.length, by.id,
       ]);
@@ -105,16 +113,21 @@ export class CommandsService {
       const after = { action: input.action, payload: withRedacted(input.payload, secret), targets: input.targets, count: targets.length };
       await this.audit.record({ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }, transaction);
       // An emergency stands behind no other claim; others are handed out a few hundred at a time.
-      if (input.priority === EMERGENCY_PRIORITY) claimed = await this.store.claim(await this.store.holdOnline(targets, transaction), transaction);
-      return batchId;
+      const claimed = isEmergency ? await this.store.claim(await this.store.holdOnline(targets, transaction), transaction) : [];
+      return { batchId, claimed };
     });
-    this.dispatcher.announce(claimed);
-    if (stored === batchId) {
+    const handOut = async (): Promise<Stored> => {
+      const stored = await store();
+      this.dispatcher.announce(stored.claimed, isEmergency);
+      return stored;
+    };
+    const stored = await (isEmergency ? this.rightOfWay.during(handOut) : handOut());
+    if (stored.batchId === batchId) {
       this.metrics.noteCreated(input.action, ids.length);
       this.intake.announce(ids, targets);
     }
-    const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored]);
-    return { batchId: stored, count: batch?.total ?? 0 };
+    const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored.batchId]);
+    return { batchId: stored.batchId, count: batch?.total ?? 0 };
   }
 
   async cancel(id: string, by: Person): Promise<void> {

@@ -10,6 +10,7 @@ import { Bus } from '../core/events/bus.service';
 import { CommandMetrics } from './command-metrics';
 import { type Claimed, CommandStore } from './command-store';
 import { PayloadSecrets, STORED_PAYLOAD, type StoredPayload } from './payload-secrets.service';
+import { RightOfWay } from './right-of-way';
 
 export const DISPATCH_QUEUE = 'dispatch';
 const QUEUE_PATIENCE_MS = 1_000;
@@ -26,6 +27,7 @@ export class Dispatcher {
     private readonly hot: HotDatabase,
     private readonly bus: Bus,
     private readonly metrics: CommandMetrics,
+    private readonly rightOfWay: RightOfWay,
     @InjectQueue(DISPATCH_QUEUE) private readonly queue: Queue<{ clientIds: string[] }>,
   ) {}
 
@@ -36,6 +38,7 @@ export class Dispatcher {
 
   async dispatch(clientIds: string[]): Promise<void> {
     for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) {
+      await this.rightOfWay.clear();
       const claimed = await this.hot.transaction(async (transaction) => {
         const held = await this.store.holdOnline(clientIds.slice(from, from + CLIENTS_AT_ONCE), transaction);
         // kill point: dispatch.before-claim
@@ -49,9 +52,9 @@ export class Dispatcher {
   }
 
   /** Tells the gateways, after the commit, that these wait for their streams. */
-  announce(claimed: readonly Claimed[]): void {
+  announce(claimed: readonly Claimed[], urgent = false): void {
     this.metrics.noteDispatched(claimed);
-    if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))] });
+    if (claimed.length > 0) this.bus.publish('outstanding', { clientIds: [...new Set(claimed.map(({ clientId }) => clientId))], urgent });
   }
 
   private async look(groups: (readonly string[])[]): Promise<void[]> {
@@ -119,10 +122,14 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly dispatcher: Dispatcher,
     private readonly bus: Bus,
     private readonly tracing: Tracing,
+    private readonly rightOfWay: RightOfWay,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.bus.on('outstanding', ({ clientIds }) => void this.deliver(clientIds));
+    this.bus.on('outstanding', ({ clientIds, urgent }) => {
+      const deliver = (): Promise<void> => this.deliver(clientIds);
+      void (urgent ? this.rightOfWay.during(deliver) : deliver());
+    });
     this.bus.on('connected', ({ clientId }) => {
       if (!this.gateway.holds(clientId)) return;
       void this.deliver([clientId]).then(() => this.dispatcher.wake([clientId]).catch((error: Error) => this.log.warn(error.message)));

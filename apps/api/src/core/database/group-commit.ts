@@ -17,8 +17,11 @@ export class GroupCommit<T, R> {
   private readonly waiting: Waiting<T, R>[] = [];
   private committing = false;
 
-  /** `commit` writes all items in one transaction, or nothing, and answers for each in order. */
-  constructor(private readonly commit: (items: T[]) => Promise<R[]>) {}
+  /** `commit` writes all items in one transaction, or nothing, and answers for each in order; no group is begun before `mayBegin`. */
+  constructor(
+    private readonly commit: (items: T[]) => Promise<R[]>,
+    private readonly mayBegin: () => Promise<void> = () => Promise.resolve(),
+  ) {}
 
   add(item: T): Promise<R> {
     return new Promise((resolve, reject) => {
@@ -29,9 +32,11 @@ export class GroupCommit<T, R> {
 
   private async run(): Promise<void> {
     this.committing = true;
-    // What arrived in the same turn of the event loop goes together.
-    await Promise.resolve();
-    while (this.waiting.length > 0) await this.commitGroup(this.waiting.splice(0, MOST_AT_ONCE));
+    while (this.waiting.length > 0) {
+      // What arrives meanwhile, and in the same turn of the event loop, goes together.
+      await this.mayBegin();
+      await this.commitGroup(this.waiting.splice(0, MOST_AT_ONCE));
+    }
     this.committing = false;
   }
 

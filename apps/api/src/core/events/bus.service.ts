@@ -6,8 +6,8 @@ import { NewsTransport } from './news-transport';
 
 /** What travels between processes: ids and news, never the truth. Anything here may be lost or repeated. */
 export interface BusEvents {
-  /** Dispatched commands wait in PostgreSQL for these clients' streams. */
-  outstanding: { clientIds: string[] };
+  /** Dispatched commands wait in PostgreSQL for these clients' streams; among them an emergency for all of these clients, if `urgent`. */
+  outstanding: { clientIds: string[]; urgent?: boolean };
   /** This attempt is to be ended, or not to be started. */
   cancel: CancelFrame & { clientId: string };
   /** The state, history or output of these commands changed, or they are new. */
