@@ -6,7 +6,7 @@ import { Poster } from './poster';
 import type { Identity, Link, Listener, Transport, Word } from './transport';
 
 /** What an agent promises of itself, and how often it is seen to; as the real one does. */
-const ALIVE_EVERY_MS = 25_000;
+const ALIVE_EVERY_MS = 28_000;
 const LOOK_MS = 1_000;
 
 /** Server-sent events, read from the bare response of `node:http`, and a request for every word, over connections that all agents share. */
@@ -99,7 +99,7 @@ class SseLink implements Link {
 
   private isHeard(): void {
     // Those that came at the same moment do not speak at the same moment.
-    if (this.promise) this.dueAt = now() + ALIVE_EVERY_MS * (0.7 + 0.3 * Math.random());
+    if (this.promise) this.dueAt = now() + ALIVE_EVERY_MS * (0.85 + 0.15 * Math.random());
   }
 
   private listen(): void {

@@ -47,7 +47,7 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   const concurrency = whole('AGENT_CONCURRENCY', 4, 1, 256);
   const silenceMs = whole('AGENT_SILENCE_MS', 40_000, 1_000, 600_000);
   const { least, most } = ALIVE_EVERY_MS;
-  const aliveEveryMs = whole('AGENT_ALIVE_MS', 25_000, least, most);
+  const aliveEveryMs = whole('AGENT_ALIVE_MS', 28_000, least, most);
   const endpoint = (env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '').trim();
   if (endpoint && !isHttpUrl(endpoint)) problems.push('OTEL_EXPORTER_OTLP_ENDPOINT must be an http(s) address');
   const delayMs = whole('OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000);

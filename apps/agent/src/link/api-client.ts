@@ -76,7 +76,7 @@ export class ApiClient {
   async keepHeard(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       // Agents that came at the same moment do not speak at the same moment.
-      const dueMs = this.config.aliveEveryMs * (0.7 + 0.3 * Math.random());
+      const dueMs = this.config.aliveEveryMs * (0.85 + 0.15 * Math.random());
       if (performance.now() - this.heardAt >= dueMs)
         await this.repeat({ path: '/api/agents/alive', body: '' }, { signal });
       await wait(Math.max(0, this.heardAt + dueMs - performance.now()), signal);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { HEARTBEAT_MS } from '../../src/core/http/event-sink';
+import { PING_MS } from '../../src/core/http/event-sink';
 import { eventually } from './environment';
 
 const ROOT = resolve(__dirname, '..', '..', '..', '..');
@@ -11,8 +11,8 @@ const MAIN = [join(ROOT, 'tools', 'jest', 'run-from-source.cjs'), join(ROOT, 'ap
 /** A start compiles the agent's sources on a machine that may be busy with other tests. */
 const START_MS = 30_000;
 
-/** For `AGENT_SILENCE_MS`: a little more than passes between the server's signs of life. */
-export const SILENCE_MS = HEARTBEAT_MS + 2_000;
+/** For `AGENT_SILENCE_MS`: a little more than passes between the server's signs of life, over either transport. */
+export const SILENCE_MS = PING_MS + 2_000;
 
 interface AgentSettings {
   serverUrl: string;
@@ -59,7 +59,7 @@ export class RealAgent {
     await eventually(() => {
       if (this.child?.exitCode != null) throw new Error(`the agent ended:\n${this.log}`);
       if (this.connections <= before) throw new Error(`the agent is not connected:\n${this.log}`);
-    }, START_MS);
+    }, SILENCE_MS + START_MS);
   }
 
   /** The file to which commands write a line each time that they take effect. */

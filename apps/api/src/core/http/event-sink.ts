@@ -1,5 +1,7 @@
-/** Milliseconds between two signs of life on an open connection; the contract promises one every 15 s. */
-export const HEARTBEAT_MS = 12_500;
+/** Milliseconds between two signs of life on an event stream; the contract promises one every 15 s. */
+export const HEARTBEAT_MS = 14_000;
+/** The same on a WebSocket. A peer that is gone is found at the second ping, within the 45 s that the design allows for. */
+export const PING_MS = 20_000;
 /** A consumer that is further behind is congested, and cut off when it still is at the next word: it comes back and resumes, and the server's memory stays bounded. */
 export const MAX_BUFFERED_BYTES = 1 << 20;
 

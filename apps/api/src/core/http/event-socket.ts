@@ -1,6 +1,6 @@
 import type { ServerFrame } from '@gwanje/contracts';
 import type { RawData, WebSocket } from 'ws';
-import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
+import { type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
 
 /** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
 const CLOSING_MS = 1_000;
@@ -11,7 +11,7 @@ export class EventSocket implements EventSink {
   private heard = true;
 
   constructor(private readonly socket: WebSocket) {
-    this.heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS);
+    this.heartbeat = setInterval(() => this.beat(), PING_MS);
     socket.on('pong', () => (this.heard = true));
     socket.on('message', () => (this.heard = true));
     // Something that is no WebSocket frame, or too large: `ws` has begun to close with the code that names it.
