@@ -11,7 +11,8 @@ const HEARTBEAT_MS = 3_000;
 const LISTEN_MS = 1_000;
 /** Of what an agent promised: how long it may be silent before it counts as gone. */
 const PATIENCE = 1.5;
-const NOTHING: ReadonlyMap<string, number> = new Map();
+/** Shared, and never written to. */
+const NOTHING = new Map<string, number>();
 
 interface Connection extends Link {
   keyId: string;
@@ -21,7 +22,7 @@ interface Connection extends Link {
   /** How long this process has listened and heard nothing of it. */
   silentMs: number;
   /** Attempts written on this connection; a repeated wake-up does not write them again. */
-  sent: ReadonlyMap<string, number>;
+  sent: Map<string, number>;
   /** The same for cancels. */
   cancelled: ReadonlyMap<string, number>;
 }
@@ -116,16 +117,17 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   deliver(clientId: string, outstanding: CommandFrame[], cancels: CancelFrame[], stamp: (frame: CommandFrame) => CommandFrame): void {
     const connection = this.connections.get(clientId);
     if (!connection) return;
-    // What the agent cannot take yet is written in a later round.
-    const sent = outstanding.filter((frame) => {
-      if (connection.sent.get(frame.id) === frame.attempt) return true;
-      if (connection.sink.congested) return false;
-      connection.sink.send('command', stamp(frame), frame.id);
-      return true;
-    });
-    connection.sent = attempts(sent);
+    connection.sent = attempts(this.write(connection, outstanding, stamp));
     for (const frame of cancels) if (connection.cancelled.get(frame.id) !== frame.attempt) connection.sink.send('cancel', frame);
     connection.cancelled = attempts(cancels);
+  }
+
+  /** The same for what is new, whatever else is outstanding. */
+  add(clientId: string, claimed: CommandFrame[], stamp: (frame: CommandFrame) => CommandFrame): void {
+    const connection = this.connections.get(clientId);
+    if (!connection) return;
+    if (connection.sent === NOTHING) connection.sent = new Map();
+    for (const { id, attempt } of this.write(connection, claimed, stamp)) connection.sent.set(id, attempt);
   }
 
   /** Marks the clients of dead gateways offline; any number of processes may do it. */
@@ -148,6 +150,16 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     if (connections.length === 0) return;
     const ended = new Set(await this.keys.ended(connections.map(({ keyId }) => keyId)));
     for (const connection of connections) if (ended.has(connection.keyId)) this.close(connection, 'revoked');
+  }
+
+  /** Answers those that are on the connection: what the agent cannot take yet is written in a later round. */
+  private write(connection: Connection, frames: CommandFrame[], stamp: (frame: CommandFrame) => CommandFrame): CommandFrame[] {
+    return frames.filter((frame) => {
+      if (connection.sent.get(frame.id) === frame.attempt) return true;
+      if (connection.sink.congested) return false;
+      connection.sink.send('command', stamp(frame), frame.id);
+      return true;
+    });
   }
 
   private close(connection: Connection, reason: ByeFrame['reason']): void {
@@ -190,6 +202,6 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
 }
 
 /** Most connections have nothing outstanding, and share this. */
-function attempts(frames: readonly { id: string; attempt: number }[]): ReadonlyMap<string, number> {
+function attempts(frames: readonly { id: string; attempt: number }[]): Map<string, number> {
   return frames.length === 0 ? NOTHING : new Map(frames.map(({ id, attempt }) => [id, attempt]));
 }

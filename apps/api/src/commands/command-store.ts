@@ -6,6 +6,7 @@ import type { Person } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
 import type { Moved } from './command-metrics';
 import { type CommandView, VIEW } from './command-view';
+import { type Outstanding, OUTSTANDING } from './outstanding';
 
 /** A row that this transaction has locked. */
 export interface LockedCommand {
@@ -60,9 +61,7 @@ export interface NewCommand {
 }
 
 /** A command that was claimed for its client. */
-export interface Claimed {
-  id: string;
-  clientId: string;
+export interface Claimed extends Outstanding {
   /** How long it waited since it was created, or since it was due. */
   seconds: number;
 }
@@ -176,11 +175,11 @@ export class CommandStore {
          UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
            deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
          WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status COLLATE "C" = 'pending'
-         RETURNING commands.id, commands.client_id, commands.revision, commands.attempt, ${WAITED} AS seconds
+         RETURNING commands.*, ${WAITED} AS seconds
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
        )
-       SELECT id, client_id AS "clientId", seconds FROM moved`,
+       SELECT ${OUTSTANDING}, c.seconds FROM moved c ORDER BY c.priority DESC, c.id`,
       [heldClientIds],
     );
   }

@@ -45,6 +45,11 @@ export class Bus implements OnApplicationShutdown {
 
   publish<K extends keyof BusEvents>(name: K, event: BusEvents[K]): void {
     this.local.emit(name, event);
+    this.tellOthers(name, event);
+  }
+
+  /** Not this process, which knows already. */
+  tellOthers<K extends keyof BusEvents>(name: K, event: BusEvents[K]): void {
     if (this.leaving.push([name, event]) === 1) setImmediate(() => this.send());
   }
 
