@@ -220,7 +220,7 @@ describeWith('swift', SWIFT)('artifacts in an S3-compatible store', () => {
       const during = network.open;
       leaving.abort();
       // A connection that is kept for the next request has brought its answer to the end; this one has not.
-      await eventually(() => expect(network.open).toBe(during - 2));
+      await eventually(() => expect(network.open).toBeLessThanOrEqual(during - 2));
     });
 
     it('break where the store does, instead of ending as if they were whole', async () => {
