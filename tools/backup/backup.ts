@@ -13,6 +13,8 @@ export interface Manifest {
   migrations: string[];
   /** How far the audit log was sealed, to compare after a restore. */
   auditSealedTo: string;
+  /** Where the artifacts are that are not in `files`: the bucket and the prefix of their keys. */
+  artifactsIn?: string;
   files: Record<typeof DUMP | typeof ARTIFACTS, { sha256: string }>;
 }
 export const DUMP = 'database.dump';
@@ -21,9 +23,9 @@ export const MANIFEST = 'manifest.json';
 
 /**
  * Writes one consistent state of the database, then the files of the artifacts: every row of the dump was written after its file, so none
- * is missing. Works beside running servers. The manifest is written last: a folder without it is no backup. Throws an Error that names the fault.
+ * is missing; those in a bucket stay there. Works beside running servers. The manifest is written last: a folder without it is no backup. Throws an Error that names the fault.
  */
-export async function backup(databaseUrl: string, artifactsDir: string, folder: string): Promise<Manifest> {
+export async function backup(databaseUrl: string, artifactsDir: string, folder: string, artifactsIn?: string): Promise<Manifest> {
   const to = resolve(folder);
   if (existsSync(to) && readdirSync(to).length > 0) throw new Error(`${folder} is not empty: a backup gets a folder of its own`);
   mkdirSync(to, { recursive: true, mode: 0o700 });
@@ -39,7 +41,7 @@ export async function backup(databaseUrl: string, artifactsDir: string, folder: 
   mkdirSync(artifactsDir, { recursive: true });
   await create({ cwd: artifactsDir, file: join(to, ARTIFACTS), portable: true, filter: (path) => !path.endsWith('.part') }, ['.']);
   const files = { [DUMP]: { sha256: await hashOf(join(to, DUMP)) }, [ARTIFACTS]: { sha256: await hashOf(join(to, ARTIFACTS)) } };
-  const manifest: Manifest = { gwanje: version, ...state, files };
+  const manifest: Manifest = { gwanje: version, ...state, ...(artifactsIn && { artifactsIn }), files };
   writeFileSync(join(to, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
   return manifest;
 }

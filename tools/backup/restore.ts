@@ -22,6 +22,7 @@ export async function restore(folder: string, databaseUrl: string, artifactsDir:
   await run('pg_restore', databaseUrl, ['--exit-on-error', '--no-owner', '--no-privileges', '--single-transaction', join(folder, DUMP)]);
   mkdirSync(artifactsDir, { recursive: true });
   await extract({ cwd: artifactsDir, file: join(folder, ARTIFACTS) });
+  if (manifest.artifactsIn) return manifest;
   const [missing] = await query<{ count: number; first: string | null }>(
     databaseUrl, 'SELECT count(*)::integer AS count, min(id::text) AS first FROM artifacts WHERE NOT id::text = ANY(ARRAY[' +
       readdirSync(artifactsDir).map((name) => `'${name.replaceAll("'", "''")}'`).join() + ']::text[])',

@@ -83,6 +83,17 @@ describeWith('postgresql', DEBIAN_POSTGRES)('a backup', () => {
     }
   });
 
+  it('leaves artifacts in their bucket, and says in which', async () => {
+    const manifest = await backup(sourceUrl, path('no-artifacts'), path('beside-a-bucket'), 's3://shop/artifacts/');
+    expect(manifest.artifactsIn).toBe('s3://shop/artifacts/');
+    const url = await postgres.database('beside_a_bucket');
+    expect(await restore(path('beside-a-bucket'), url, path('nothing'))).toEqual(manifest);
+    expect(await query(url, 'SELECT id FROM artifacts')).toHaveLength(1);
+    // Without a bucket the same is a loss.
+    await backup(sourceUrl, path('no-artifacts'), path('without-files'));
+    await expect(restore(path('without-files'), await postgres.database('without_files'), path('none'))).rejects.toThrow('the files of 1 artifacts are missing');
+  });
+
   it('is refused where something is already, and where it was changed', async () => {
     const empty = await postgres.database('empty');
     await expect(backup(sourceUrl, path('artifacts'), path('backup'))).rejects.toThrow('is not empty');

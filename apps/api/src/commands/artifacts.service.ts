@@ -1,15 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, type ReadStream } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { DataSource } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { AgentPrincipal } from '../core/access/access';
-import { Config } from '../core/config/config';
 import { Hidden, InvalidInput, NotFound } from '../core/errors/errors';
+import { ArtifactStore } from './artifact-store';
 
 export interface ArtifactView {
   id: string;
@@ -19,12 +17,12 @@ export interface ArtifactView {
   sha256: string;
 }
 
-/** Files that commands brought back: bytes on disk, the rest in PostgreSQL. A row exists only for bytes that are there. */
+/** Files that commands brought back: bytes in the store, the rest in PostgreSQL. A row exists only for bytes that are there. */
 @Injectable()
 export class ArtifactsService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    private readonly config: Config,
+    private readonly store: ArtifactStore,
     private readonly audit: AuditService,
   ) {}
 
@@ -35,10 +33,10 @@ export class ArtifactsService {
       : [];
     if (!own) throw new Hidden('commands.artifact', { type: 'command', id: commandId });
     const view: ArtifactView = { id: uuid(), name, contentType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
-    await mkdir(this.config.ARTIFACTS_DIR, { recursive: true });
-    const path = join(this.config.ARTIFACTS_DIR, view.id);
-    await writeFile(`${path}.part`, bytes, { flush: true });
-    await rename(`${path}.part`, path);
+    // An upload that is repeated after its answer was lost is the same artifact.
+    const earlier = await this.find(commandId, view);
+    if (earlier) return earlier;
+    await this.store.put(view.id, bytes, view);
     const added = await this.database.transaction(async (transaction) => {
       const [row] = await transaction.query<unknown[]>(
         `INSERT INTO artifacts (id, command_id, name, content_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)
@@ -50,9 +48,9 @@ export class ArtifactsService {
       return row !== undefined;
     });
     if (added) return view;
-    // An upload that is repeated after its answer was lost is the same artifact.
-    await rm(path);
-    const same = (await this.list(commandId)).items.find((item) => item.name === name && item.sha256 === view.sha256);
+    // The same came twice at once.
+    await this.store.remove(view.id).catch(() => undefined /* no row names it: the retention tries again */);
+    const same = await this.find(commandId, view);
     if (!same) throw new NotFound('artifact');
     return same;
   }
@@ -66,12 +64,16 @@ export class ArtifactsService {
     return { items };
   }
 
-  async open(commandId: string, id: string): Promise<{ artifact: ArtifactView; bytes: ReadStream }> {
+  async open(commandId: string, id: string): Promise<{ artifact: ArtifactView; bytes: Readable }> {
     const artifact = (await this.list(commandId)).items.find((item) => item.id === id);
     if (!artifact) throw new NotFound('artifact');
-    const path = join(this.config.ARTIFACTS_DIR, artifact.id);
-    // The disk may have lost what the row says: that is told before the answer has begun.
-    if (!existsSync(path)) throw new NotFound('file of this artifact any more');
-    return { artifact, bytes: createReadStream(path) };
+    // The store may have lost what the row says: that is told before the answer has begun.
+    const bytes = await this.store.open(artifact.id);
+    if (!bytes) throw new NotFound('file of this artifact any more');
+    return { artifact, bytes };
+  }
+
+  private async find(commandId: string, { name, sha256 }: ArtifactView): Promise<ArtifactView | undefined> {
+    return (await this.list(commandId)).items.find((item) => item.name === name && item.sha256 === sha256);
   }
 }

@@ -1,16 +1,13 @@
 import { END_STATES } from '@gwanje/contracts';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { existsSync } from 'node:fs';
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
-import { validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
+import { ArtifactStore, StoreUnavailable } from './artifact-store';
 
 const ROUND_MS = 3_600_000;
 const AT_ONCE = 500;
@@ -38,6 +35,7 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     private readonly redis: RedisClient,
     private readonly audit: AuditService,
     private readonly config: Config,
+    private readonly store: ArtifactStore,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -58,10 +56,10 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     if (ARTIFACT_RETENTION_DAYS > 0) dropped.artifacts = await this.dropOf('artifacts', ARTIFACT_RETENTION_DAYS);
     if (OUTPUT_RETENTION_DAYS > 0) dropped.outputs = await this.dropOf('command_outputs', OUTPUT_RETENTION_DAYS);
     if (COMMAND_RETENTION_DAYS > 0) dropped.commands = await this.dropCommands(COMMAND_RETENTION_DAYS);
-    await this.removeOrphans();
     if (dropped.commands + dropped.outputs + dropped.artifacts > 0) {
       await this.audit.record({ by: SYSTEM, action: 'commands.retention', target: { type: 'policy', id: null }, outcome: 'done', detail: { ...dropped } });
     }
+    await this.removeOrphans();
     return dropped;
   }
 
@@ -111,20 +109,14 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     );
   }
 
-  /** The rows go first: a file without a row is nobody's, whatever ended in between. */
+  /** The rows go first: a file without a row is nobody's, whatever ended in between. What cannot be removed now is found again by the next round. */
   private async removeOrphans(): Promise<void> {
-    const folder = this.config.ARTIFACTS_DIR;
-    if (!existsSync(folder)) return;
-    const names = await readdir(folder);
-    for (let from = 0; from < names.length; from += AT_ONCE) {
-      const some = names.slice(from, from + AT_ONCE).filter((name) => isUuid(name));
-      const known = await this.database.query<{ id: string }[]>('SELECT id FROM artifacts WHERE id = ANY($1)', [some]);
+    const faults: StoreUnavailable[] = [];
+    for await (const ids of this.store.storedBefore(new Date(Date.now() - ORPHAN_MS))) {
+      const known = await this.database.query<{ id: string }[]>('SELECT id FROM artifacts WHERE id = ANY($1)', [ids]);
       const kept = new Set(known.map(({ id }) => id));
-      for (const name of some.filter((one) => !kept.has(one))) {
-        const path = join(folder, name);
-        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
-        if (mtimeMs < Date.now() - ORPHAN_MS) await rm(path, { force: true });
-      }
+      for (const id of ids.filter((one) => !kept.has(one))) await this.store.remove(id).catch((error: StoreUnavailable) => void faults.push(error));
     }
+    if (faults[0]) this.log.warn(`${faults.length} files stay until the next round: ${faults[0].reason}`);
   }
 }

@@ -46,6 +46,11 @@ export class TcpProxy {
     this.fatal = text;
   }
 
+  /** How many sockets are open: two for each connection. */
+  get open(): number {
+    return this.sockets.size;
+  }
+
   /** Whether that has happened. */
   get hasCut(): boolean {
     return this.fatal === undefined;

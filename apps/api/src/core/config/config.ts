@@ -170,6 +170,25 @@ export class Config {
   ARTIFACTS_DIR = '.gwanje/artifacts';
 
   /**
+   * A bucket of an S3-compatible store that keeps artifacts instead of ARTIFACTS_DIR, the address of a store that is not Amazon's, and what
+   * keys begin with. Nothing else may keep objects under it. Credentials are found as all programs on the AWS SDK find theirs.
+   */
+  @ValidateIf((config: Config) => [config.ARTIFACTS_S3_BUCKET, config.ARTIFACTS_S3_ENDPOINT, config.ARTIFACTS_S3_REGION, config.ARTIFACTS_S3_PREFIX].some(Boolean))
+  @Matches(/^[\w.-]{3,63}$/, { message: 'ARTIFACTS_S3_BUCKET must be the name of a bucket: the other ARTIFACTS_S3_ settings are about it' })
+  ARTIFACTS_S3_BUCKET?: string;
+
+  @IsOptional()
+  @Matches(/^https?:\/\/[^\s/?#@]+\/?$/, { message: 'ARTIFACTS_S3_ENDPOINT must be an address such as https://minio.example.com:9000' })
+  ARTIFACTS_S3_ENDPOINT?: string;
+
+  @ValidateIf((config: Config) => Boolean(config.ARTIFACTS_S3_REGION ?? (config.ARTIFACTS_S3_BUCKET && !config.ARTIFACTS_S3_ENDPOINT)))
+  @Matches(/^[\w-]+$/, { message: 'ARTIFACTS_S3_REGION must be a region such as eu-central-1, or ARTIFACTS_S3_ENDPOINT must be set' })
+  ARTIFACTS_S3_REGION?: string;
+
+  @Matches(/^([\w.-]+\/)*$/, { message: 'ARTIFACTS_S3_PREFIX must be names with a slash after each, such as gwanje/artifacts/' })
+  ARTIFACTS_S3_PREFIX = '';
+
+  /**
    * OpenTelemetry traces, sent as OTLP over HTTP (JSON) to `/v1/traces` of this address; none without it. The part of the traces begun here
    * that is recorded, 0 to 1, and the milliseconds for which spans are gathered. The names, and all that its library reads besides, are OpenTelemetry's.
    */
@@ -217,6 +236,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const known = Object.keys(new Config()).concat(
     'DATABASE_URL', 'DATABASE_OWNER_URL', 'REDIS_URL', 'BUS_URL', 'TLS_CERT', 'TLS_KEY', 'JWT_SECRET', 'ADMIN_EMAIL', 'ADMIN_PASSWORD', 'AUDIT_SIGNING_KEY', 'AUDIT_PREVIOUS_KEY_FILE',
     'OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_REDIRECT_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'SMTP_URL', 'MAIL_FROM', 'PUBLIC_URL',
+    'ARTIFACTS_S3_BUCKET', 'ARTIFACTS_S3_ENDPOINT', 'ARTIFACTS_S3_REGION',
   );
   const given = Object.fromEntries(known.filter((key) => env[key]).map((key) => [key, env[key]]));
   if (!given['REDIS_URL'] && env['REDIS_HOST']) {

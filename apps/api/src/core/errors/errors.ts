@@ -81,6 +81,23 @@ export class Misdirected extends DomainError {
   }
 }
 
+/** A part that is needed for this is away or refuses; the same may be said again. Its own words go into the log, not to the caller. */
+export class Unavailable extends DomainError {
+  constructor(
+    code: string,
+    detail: string,
+    override readonly cause: unknown,
+  ) {
+    super(503, code, detail);
+  }
+
+  /** For the log, in one line. */
+  get reason(): string {
+    const { name, message, code } = this.cause as Partial<NodeJS.ErrnoException>;
+    return `${name}: ${message || code}`;
+  }
+}
+
 export class PayloadTooLarge extends DomainError {
   constructor(limit: number) {
     super(413, 'payload_too_large', `More than ${limit} bytes`, [{ path: '', message: `more than ${limit} bytes` }]);

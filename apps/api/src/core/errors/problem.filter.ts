@@ -2,7 +2,7 @@ import { ArgumentsHost, Catch, ExceptionFilter, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticatedRequest, originOf, RefusalRecorder } from '../access/access';
-import { TooManyAttempts } from './errors';
+import { TooManyAttempts, Unavailable } from './errors';
 import { describe, type Problem, problemDocument, refusalOf } from './problem';
 
 /** Answers every error as RFC 9457 `application/problem+json`, and has every refused attempt recorded. */
@@ -19,6 +19,7 @@ export class ProblemFilter implements ExceptionFilter {
     await this.record(error, problem, request);
     if (reply.sent || reply.raw.headersSent) return;
     if (problem.status === 500) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
+    if (error instanceof Unavailable) this.log.warn({ requestId: request.id }, `${problem.code}: ${error.reason}`);
     if (error instanceof TooManyAttempts) void reply.header('Retry-After', String(error.retryAfter));
     if (problem.status === 503) void reply.header('Retry-After', '2');
     sendProblem(reply, problem, request.id);
