@@ -324,6 +324,27 @@ describe('the route of one command', () => {
     const client = await env.client('guarded');
     const id = await env.command(client.id);
     await expect(env.sql(`UPDATE commands SET status = 'completed' WHERE id = $1`, [id])).rejects.toThrow('illegal move');
+    for (const from of COMMAND_STATES) {
+      for (const to of COMMAND_STATES.filter((state) => state !== from)) {
+        // Put there without the guard, and moved on before its eyes.
+        const move = env.sql(`DO $$ BEGIN
+          SET LOCAL session_replication_role = replica;
+          UPDATE commands SET status = '${from}' WHERE id = '${id}';
+          SET LOCAL session_replication_role = DEFAULT;
+          UPDATE commands SET status = '${to}', attempt = attempt + ${to === 'pending' ? 1 : 0} WHERE id = '${id}';
+        END $$`);
+        const outcome = await move.then(() => true, (error: Error) => (error.message.includes('illegal move') ? false : error.message));
+        expect([from, to, outcome]).toEqual([from, to, isLegalMove(from, to)]);
+      }
+    }
+    await expect(env.sql('UPDATE commands SET attempt = attempt + 1 WHERE id = $1', [id])).rejects.toThrow('illegal attempt');
+  });
+
+  it('forgets the history of a command with the command', async () => {
+    const [kept, gone] = [await env.command((await env.client('kept')).id), await env.command((await env.client('gone')).id)];
+    await env.sql('DELETE FROM commands WHERE id = $1', [gone]);
+    const left = await env.sql('SELECT DISTINCT command_id AS id FROM command_logs WHERE command_id = ANY($1)', [[kept, gone]]);
+    expect(left).toEqual([{ id: kept }]);
   });
 
   it.each([
