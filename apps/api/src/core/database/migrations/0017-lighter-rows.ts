@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const legal = Object.entries(LEGAL_MOVES).flatMap(([from, targets]) => targets.map((to) => `${from}>${to}`));
 
 /** What each row of a command's life costs: the same guards, asked once for a statement or only when something looks wrong. */
-export class LighterRows1700000000015 implements MigrationInterface {
-  name = 'LighterRows1700000000015';
+export class LighterRows1700000000017 implements MigrationInterface {
+  name = 'LighterRows1700000000017';
 
   async up(db: QueryRunner): Promise<void> {
     await db.query(`
