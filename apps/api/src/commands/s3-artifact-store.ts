@@ -26,7 +26,7 @@ export class S3ArtifactStore extends ArtifactStore implements OnApplicationBoots
     super();
   }
 
-  /** Loads the client of S3, which costs 20 MB and a tenth of a second, where it is used. */
+  /** Loads the client of S3 as well: a server without a bucket has no use for it. */
   static async connect({ ARTIFACTS_S3_ENDPOINT, ARTIFACTS_S3_REGION, ARTIFACTS_S3_PREFIX }: Config, bucket: string): Promise<S3ArtifactStore> {
     const sdk = await import('@aws-sdk/client-s3');
     const client = new sdk.S3Client({
