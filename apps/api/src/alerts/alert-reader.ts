@@ -7,9 +7,10 @@ import { AuditService } from '../audit/audit.service';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Conflict, NotFound } from '../core/errors/errors';
+import type { Change } from '../core/events/news-sources';
 import { page, type Page } from '../core/http/page.dto';
 import { RbacService } from '../rbac/rbac.service';
-import { TRIES } from './alert-store';
+import { AlertStore, TRIES } from './alert-store';
 import type { ListAlertsDto, ListDeliveriesDto } from './alerts.dto';
 
 const ALERT = `a.id, a.kind, jsonb_build_object('id', a.rule_id, 'name', a.rule_name) AS rule,
@@ -18,6 +19,9 @@ const DELIVERY = `d.id, d.news, CASE WHEN a.id IS NOT NULL THEN jsonb_build_obje
   jsonb_build_object('id', h.id, 'name', h.name, 'kind', h.kind) AS channel, d.state, d.attempts, d.last_error AS "lastError",
   d.created_at AS "createdAt", CASE WHEN d.state = 'pending' THEN d.due_at END AS "dueAt", d.delivered_at AS "deliveredAt"`;
 
+const DELIVERIES = 'alert_deliveries d JOIN alert_channels h ON h.id = d.channel_id LEFT JOIN alerts a ON a.id = d.alert_id';
+const revisionOf = (table: string): string => `${table}.changed_xid::text::float8 AS revision`;
+
 /** Lists what fired, to each as far as their reach goes, and what became of the news of it. */
 @Injectable()
 export class AlertReader {
@@ -25,6 +29,7 @@ export class AlertReader {
     @InjectDataSource() private readonly database: DataSource,
     private readonly rbac: RbacService,
     private readonly audit: AuditService,
+    private readonly store: AlertStore,
   ) {}
 
   /** What is about all clients of a rule is for those who may see all clients. */
@@ -43,11 +48,27 @@ export class AlertReader {
       .given('d.alert_id = ?', alertId)
       .given('d.id < ?', cursor);
     const rows = await this.database.query<AlertDelivery[]>(
-      `SELECT ${DELIVERY} FROM alert_deliveries d JOIN alert_channels h ON h.id = d.channel_id LEFT JOIN alerts a ON a.id = d.alert_id
-       WHERE ${conditions.sql} ORDER BY d.id DESC LIMIT $1`,
-      conditions.values,
+      `SELECT ${DELIVERY} FROM ${DELIVERIES} WHERE ${conditions.sql} ORDER BY d.id DESC LIMIT $1`, conditions.values,
     );
     return page(rows, limit);
+  }
+
+  /** Those of these alerts that the person may see, as they are now. */
+  news(ids: readonly string[], who: Person): Promise<(Alert & Change)[]> {
+    const conditions = new Conditions().and('a.id = ANY(?)', ids);
+    this.rbac.narrowToClients(conditions, who, 'alerts.read', 'a.client_id');
+    return this.database.query(`SELECT ${ALERT}, ${revisionOf('a')} FROM alerts a WHERE ${conditions.sql} ORDER BY a.id`, conditions.values);
+  }
+
+  /** These deliveries, as they are now; they are for those whose permission holds everywhere. */
+  async deliveryNews(ids: readonly string[], who: Person): Promise<(AlertDelivery & Change)[]> {
+    if (!who.everywhere.includes('alerts.read')) return [];
+    return this.database.query(`SELECT ${DELIVERY}, ${revisionOf('d')} FROM ${DELIVERIES} WHERE d.id = ANY($1) ORDER BY d.id`, [ids]);
+  }
+
+  /** Which of them changed from this point in PostgreSQL's order of transactions on. */
+  changedSince(table: 'alerts' | 'alert_deliveries', point: string, atMost: number): Promise<Change[]> {
+    return this.database.query(`SELECT id, ${revisionOf('t')} FROM ${table} t WHERE changed_xid >= $1::text::xid8 LIMIT $2`, [point, atMost]);
   }
 
   /** Has a failed delivery tried again, as often as a new one. Whoever calls this wakes the postman afterwards. */
@@ -62,5 +83,6 @@ export class AlertReader {
       const detail = { channelId: delivery.channelId };
       await this.audit.record({ by, action: 'alerts.retry_delivery', target: { type: 'alert_delivery', id }, outcome: 'done', detail }, transaction);
     });
+    this.store.announce({ alerts: [], deliveries: [id] });
   }
 }

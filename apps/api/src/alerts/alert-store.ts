@@ -1,6 +1,7 @@
 import type { AlertChannel, AlertCondition, AlertSubject } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import type { Queries } from '../core/database/queries';
+import { Bus } from '../core/events/bus.service';
 
 /** A rule as the watchman sees it. */
 export interface WatchedRule {
@@ -20,6 +21,12 @@ export interface Finding {
   attempt?: number;
 }
 
+/** Ids of what is new or changed, to be announced after the commit. */
+export interface AlertNews {
+  alerts: string[];
+  deliveries: string[];
+}
+
 /** SQL: a time as it is told, ISO 8601 in UTC. */
 export const utc = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
@@ -32,10 +39,12 @@ export const TRIES = 8;
  */
 @Injectable()
 export class AlertStore {
-  /** Answers how many were new. */
-  async fire(rule: WatchedRule, findings: readonly Finding[], transaction: Queries): Promise<number> {
-    if (findings.length === 0) return 0;
-    const [row] = await transaction.query<{ count: number }[]>(
+  constructor(private readonly bus: Bus) {}
+
+  async fire(rule: WatchedRule, findings: readonly Finding[], transaction: Queries): Promise<AlertNews> {
+    if (findings.length === 0) return { alerts: [], deliveries: [] };
+    return this.change(
+      transaction,
       `WITH fired AS (
          INSERT INTO alerts (rule_id, rule_name, kind, subject_type, subject_id, subject_name, client_id, attempt, detail, resolved_at)
          SELECT $1, $2, $3, n."subjectType", n."subjectId", n."subjectName", n."clientId", n.attempt, n.detail, CASE WHEN n.attempt IS NOT NULL THEN now() END
@@ -43,27 +52,32 @@ export class AlertStore {
          ON CONFLICT DO NOTHING RETURNING id
        ), ordered AS (
          INSERT INTO alert_deliveries (alert_id, channel_id, news, attempts_allowed)
-         SELECT fired.id, channel, 'firing', ${TRIES} FROM fired CROSS JOIN unnest($5::uuid[]) AS channel
+         SELECT fired.id, channel, 'firing', ${TRIES} FROM fired CROSS JOIN unnest($5::uuid[]) AS channel RETURNING id
        )
-       SELECT count(*)::integer AS count FROM fired`,
+       SELECT ARRAY(SELECT id FROM fired) AS alerts, ARRAY(SELECT id FROM ordered) AS deliveries`,
       [rule.id, rule.name, rule.condition.kind, JSON.stringify(findings), rule.channels],
     );
-    return row?.count ?? 0;
   }
 
-  /** Ends the open ones of the rule, or of these only; whoever heard that they fired hears that they are over. Answers how many. */
-  async resolve(ruleId: string, alertIds: readonly string[] | null, transaction: Queries): Promise<number> {
-    const [row] = await transaction.query<{ count: number }[]>(
+  /** Ends the open ones of the rule, or of these only; whoever heard that they fired hears that they are over. */
+  resolve(ruleId: string, alertIds: readonly string[] | null, transaction: Queries): Promise<AlertNews> {
+    return this.change(
+      transaction,
       `WITH over AS (
          UPDATE alerts SET resolved_at = now() WHERE rule_id = $1 AND resolved_at IS NULL AND ($2::uuid[] IS NULL OR id = ANY($2)) RETURNING id
        ), ordered AS (
          INSERT INTO alert_deliveries (alert_id, channel_id, news, attempts_allowed)
-         SELECT d.alert_id, d.channel_id, 'resolved', ${TRIES} FROM over JOIN alert_deliveries d ON d.alert_id = over.id AND d.news = 'firing'
+         SELECT d.alert_id, d.channel_id, 'resolved', ${TRIES} FROM over JOIN alert_deliveries d ON d.alert_id = over.id AND d.news = 'firing' RETURNING id
        )
-       SELECT count(*)::integer AS count FROM over`,
+       SELECT ARRAY(SELECT id FROM over) AS alerts, ARRAY(SELECT id FROM ordered) AS deliveries`,
       [ruleId, alertIds],
     );
-    return row?.count ?? 0;
+  }
+
+  /** Tells whoever watches; never before the commit. */
+  announce({ alerts, deliveries }: AlertNews): void {
+    if (alerts.length > 0) this.bus.publish('alerts', { ids: alerts });
+    if (deliveries.length > 0) this.bus.publish('deliveries', { ids: deliveries });
   }
 
   /** Drops what is over for so many days, and what was told of it. */
@@ -71,6 +85,11 @@ export class AlertStore {
     await on.query(`DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE resolved_at < now() - make_interval(days => $1) LIMIT $2)`, [days, atMost]);
     const tests = `news = 'test' AND state <> 'pending' AND due_at < now() - make_interval(days => $1)`;
     await on.query(`DELETE FROM alert_deliveries WHERE ${tests}`, [days]);
+  }
+
+  private async change(transaction: Queries, sql: string, values: unknown[]): Promise<AlertNews> {
+    const [news] = await transaction.query<AlertNews[]>(sql, values);
+    return news ?? { alerts: [], deliveries: [] };
   }
 }
 

@@ -6,7 +6,7 @@ import type { Job, Queue } from 'bull';
 import type { DataSource } from 'typeorm';
 import { Config } from '../core/config/config';
 import { Cipher } from '../core/crypto/cipher';
-import { type Address, TRIES, utc } from './alert-store';
+import { type Address, AlertStore, TRIES, utc } from './alert-store';
 import { secretContext } from './channel-book';
 import { Mailer } from './mailer';
 import { mailOf } from './message';
@@ -47,6 +47,7 @@ export class Postman implements BeforeApplicationShutdown {
     private readonly webhooks: WebhookSender,
     private readonly mailer: Mailer,
     private readonly cipher: Cipher,
+    private readonly store: AlertStore,
     private readonly config: Config,
   ) {}
 
@@ -94,6 +95,7 @@ export class Postman implements BeforeApplicationShutdown {
       `UPDATE alert_deliveries SET state = 'delivered', delivered_at = now(), last_error = NULL WHERE id = $1 AND attempts = $2 AND state = 'pending'`,
       [id, claimed.attempt],
     );
+    this.store.announce({ alerts: [], deliveries: [id] });
   }
 
   private async claim(id: string): Promise<Claimed | undefined> {
@@ -136,6 +138,7 @@ export class Postman implements BeforeApplicationShutdown {
        WHERE id = $1 AND attempts = $2 AND state = 'pending' RETURNING state`,
       [deliveryId, attempt, error.message.slice(0, LONGEST_ERROR), pause / 1000],
     );
+    this.store.announce({ alerts: [], deliveries: [deliveryId] });
     if (left?.state === 'failed') this.log.warn(`delivery ${deliveryId} failed after ${attempt} tries: ${error.message}`);
     if (left?.state !== 'pending' || this.queue.client.status !== 'ready') return;
     await this.queue

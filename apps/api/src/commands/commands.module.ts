@@ -23,13 +23,14 @@ import { OutputService } from './output.service';
 import { OverviewController } from './overview.controller';
 import { OverviewReader } from './overview';
 import { PayloadSecrets } from './payload-secrets.service';
+import { Reporter } from './reporter';
 
 @Module({
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
   controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController, OverviewController],
   providers: [
     CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, PayloadSecrets, Dispatcher, Courier,
-    OutputService, ArtifactsService, NewsDesk, OverviewReader,
+    OutputService, ArtifactsService, NewsDesk, Reporter, OverviewReader,
   ],
   exports: [CommandMetrics, CommandStore, Dispatcher, PayloadSecrets],
 })

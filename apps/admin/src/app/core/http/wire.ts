@@ -1,4 +1,4 @@
-import type { AuditExport, CommandState, Permission } from '@gwanje/contracts';
+import type { Alert, AlertDelivery, AuditExport, CommandState, Permission } from '@gwanje/contracts';
 
 /** What the console reads from the API. Times are UTC ISO 8601, durations milliseconds. */
 export interface Page<T> {
@@ -75,4 +75,7 @@ export interface News {
   client: Pick<Client, 'id' | 'name' | 'status' | 'lastSeenAt' | 'groups' | 'labels'> & { deletedAt: string | null };
   /** One of the caller's own. */
   export: AuditExport;
+  alert: Alert;
+  /** For those who may read alerts of all clients. */
+  delivery: AlertDelivery;
 }
