@@ -94,6 +94,19 @@ describe('the update of an agent', () => {
     expect(await version(id)).toBe('1.2.0');
   });
 
+  it('is taken by an agent that is connected when it is offered, and not before the signature is there', async () => {
+    const { id, machine } = await installed();
+    const before = machine.connections;
+    copyFileSync(path('v2', 'agent.js'), path('offer', 'agent.js'));
+    writeFileSync(path('offer', 'agent.js.sig'), readFileSync(path('v1', 'agent.js.sig')));
+    await eventually(() => expect(machine.log).toContain('the signed version, 1.0.0, is not newer'), WITHIN_MS);
+    expect(machine.connections).toBe(before);
+    offer('v2');
+    await eventually(async () => expect(await version(id)).toBe('1.2.0'), WITHIN_MS);
+    await works(id);
+    expect(machine.log).not.toContain('no connection');
+  });
+
   it.each([
     ['signed with another key', (): void => plant('1.5.0', '', 'other'), 'not by the key that this agent trusts'],
     ['another file than was signed', (): void => {

@@ -24,10 +24,15 @@ export interface ByeFrame {
   reason: 'replaced' | 'shutdown' | 'revoked' | 'silent';
 }
 
+/** `data` of `event: update`: the server has another version of the agent now, as `agentVersion` of a session says it. Nobody has to heed it. */
+export interface UpdateFrame {
+  version: string;
+}
+
 /** Bounds of `aliveEveryMs`, by which an agent promises on its event stream to be heard that often. */
 export const ALIVE_EVERY_MS = { least: 1_000, most: 300_000 };
 
-/** One text message on a WebSocket, from server to agent. `hello`, `command`, `cancel` and `bye` are those of the event stream. */
+/** One text message on a WebSocket, from server to agent. `hello`, `command`, `cancel`, `update` and `bye` are those of the event stream. */
 export interface ServerFrame {
   event: string;
   /** The event's id, as on an event stream. */

@@ -10,7 +10,7 @@ import { VERSION } from '../version';
 import { messageOf, spreadMs, wait } from '../waiting';
 import { ApiClient } from './api-client';
 import { EventStream } from './event-stream';
-import { isCancel, isCommand, UpgradeRefused } from './transport';
+import { isCancel, isCommand, isUpdate, UpgradeRefused } from './transport';
 import { WebSocketLink } from './web-socket';
 
 const REPLACED_WAIT_MS = 30_000;
@@ -107,6 +107,8 @@ export class Link {
       else this.log.error('a command without id, action, payload or attempt was ignored');
     } else if (event === 'cancel') {
       if (isCancel(data)) void this.runner.cancel(data);
+    } else if (event === 'update') {
+      if (isUpdate(data)) this.updater.consider(data.version);
     } else if (event === 'bye') {
       this.bye(data ?? {});
     }

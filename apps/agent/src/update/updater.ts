@@ -18,6 +18,8 @@ const MOST_BYTES = 100 * 1024 * 1024;
 export class Updater {
   private readonly log = new Logger('update');
   private work?: Promise<void>;
+  /** Heard of while another was looked at. */
+  private next?: string;
   /** Ends the agent in order, for the launcher to start the new version. */
   restart: () => void = () => undefined;
 
@@ -27,15 +29,24 @@ export class Updater {
     private readonly runner: Runner,
   ) {}
 
-  /** After each session. Never rejects: an update that cannot be taken leaves the agent as it is. */
+  /** After each session, and when the server says so. Never rejects: an update that cannot be taken leaves the agent as it is. */
   consider(offered: string | undefined): void {
     const { update } = this.config;
-    if (!update || !process.env[LAUNCHED] || !offered || this.work) return;
+    if (!update || !process.env[LAUNCHED] || !offered) return;
+    if (this.work) {
+      this.next = offered;
+      return;
+    }
     const versions = new VersionStore(this.config.dataDir, { version: VERSION, file: '' });
     if (!versions.wants(offered)) return;
     this.work = this.take(update.keyFile, versions)
       .catch((error: unknown) => this.log.error(`version ${offered} was not taken: ${messageOf(error)}`))
-      .finally(() => (this.work = undefined));
+      .finally(() => {
+        this.work = undefined;
+        const { next } = this;
+        this.next = undefined;
+        this.consider(next);
+      });
   }
 
   private async take(keyFile: string, versions: VersionStore): Promise<void> {
