@@ -70,7 +70,10 @@ export class Link {
       ordinal,
     };
     // kill point: link.before-session
-    const answer = await this.api.session(request, signal);
+    const { rolledBack } = this.updater;
+    let answer = await this.api.session({ ...request, ...(rolledBack && { rolledBack }) }, signal);
+    // A server from before there was this word takes no session that has it.
+    if (!answer.ok && answer.status === 400 && rolledBack) answer = await this.api.session(request, signal);
     if (!answer.ok) throw new Error(`the server refused the session (${answer.status}): ${answer.detail}`);
     // kill point: link.after-session
     await this.runner.drop(answer.body?.drop ?? []);

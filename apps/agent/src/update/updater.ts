@@ -1,3 +1,4 @@
+import type { RolledBack } from '@gwanje/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { readFileSync } from 'node:fs';
 import { AgentConfig } from '../config';
@@ -29,6 +30,15 @@ export class Updater {
     private readonly runner: Runner,
   ) {}
 
+  /** What the server is told of a version that was given up on this machine. */
+  get rolledBack(): RolledBack | undefined {
+    return this.config.update && this.versions.rolledBack;
+  }
+
+  private get versions(): VersionStore {
+    return new VersionStore(this.config.dataDir, { version: VERSION, file: '' });
+  }
+
   /** After each session, and when the server says so. Never rejects: an update that cannot be taken leaves the agent as it is. */
   consider(offered: string | undefined): void {
     const { update } = this.config;
@@ -37,7 +47,7 @@ export class Updater {
       this.next = offered;
       return;
     }
-    const versions = new VersionStore(this.config.dataDir, { version: VERSION, file: '' });
+    const { versions } = this;
     if (!versions.wants(offered)) return;
     this.work = this.take(update.keyFile, versions)
       .catch((error: unknown) => this.log.error(`version ${offered} was not taken: ${messageOf(error)}`))
@@ -52,7 +62,8 @@ export class Updater {
   private async take(keyFile: string, versions: VersionStore): Promise<void> {
     const signed: unknown = JSON.parse((await this.api.download('/api/agents/release', 65_536)).toString());
     const release = openRelease(signed, readFileSync(keyFile, 'utf8'));
-    if (!isNewer(release.version, VERSION)) throw new Error(`the signed version, ${release.version}, is not newer than ${VERSION}`);
+    if (!isNewer(release.version, VERSION))
+      throw new Error(`the signed version, ${release.version}, is not newer than ${VERSION}`);
     if (!versions.wants(release.version)) return;
     const bytes = await this.api.download('/api/agents/release/bundle', Math.min(release.size, MOST_BYTES));
     requireWhole(bytes, release);

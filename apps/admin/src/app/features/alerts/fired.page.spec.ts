@@ -64,7 +64,11 @@ describe('the page of alerts', () => {
     await told({ id: 'a2', subject: { type: 'client', id: 'k2', name: 'between' } });
     await told({ id: 'a0', subject: { type: 'client', id: 'k0', name: 'further down' } });
     expect(names()).toEqual(['newest', 'printer-001', 'between', 'printer-001']);
-    await told({ id: 'a4', subject: { type: 'client', id: 'k4', name: 'renamed' }, resolvedAt: '2026-01-01T00:09:00Z' });
+    await told({
+      id: 'a4',
+      subject: { type: 'client', id: 'k4', name: 'renamed' },
+      resolvedAt: '2026-01-01T00:09:00Z',
+    });
     expect(names()).toEqual(['renamed', 'printer-001', 'between', 'printer-001']);
     expect(test.text).toContain('over since');
     test.verify();
