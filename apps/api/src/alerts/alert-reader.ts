@@ -15,11 +15,15 @@ import type { ListAlertsDto, ListDeliveriesDto } from './alerts.dto';
 
 const ALERT = `a.id, a.kind, jsonb_build_object('id', a.rule_id, 'name', a.rule_name) AS rule,
   jsonb_build_object('type', a.subject_type, 'id', a.subject_id, 'name', a.subject_name) AS subject, a.detail, a.fired_at AS "firedAt", a.resolved_at AS "resolvedAt"`;
-const DELIVERY = `d.id, d.news, CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('id', a.id, 'rule', a.rule_name, 'subject', a.subject_name) END AS alert,
+const DELIVERY = `d.id, d.news, CASE WHEN a.id IS NOT NULL THEN jsonb_build_object('id', a.id, 'rule', a.rule_name, 'subject', a.subject_name) END AS alert, coalesce(a.count, 0) AS count,
   jsonb_build_object('id', h.id, 'name', h.name, 'kind', h.kind) AS channel, d.state, d.attempts, d.last_error AS "lastError",
   d.created_at AS "createdAt", CASE WHEN d.state = 'pending' THEN d.due_at END AS "dueAt", d.delivered_at AS "deliveredAt"`;
 
-const DELIVERIES = 'alert_deliveries d JOIN alert_channels h ON h.id = d.channel_id LEFT JOIN alerts a ON a.id = d.alert_id';
+/** With the first alert of each, and how many there are. */
+const DELIVERIES = `alert_deliveries d JOIN alert_channels h ON h.id = d.channel_id LEFT JOIN LATERAL (
+  SELECT a.id, a.rule_name, a.subject_name, count(*) OVER ()::integer AS count
+  FROM alert_delivery_items i JOIN alerts a ON a.id = i.alert_id WHERE i.delivery_id = d.id ORDER BY a.id LIMIT 1
+) a ON true`;
 const revisionOf = (table: string): string => `${table}.changed_xid::text::float8 AS revision`;
 
 /** Lists what fired, to each as far as their reach goes, and what became of the news of it. */
@@ -33,8 +37,11 @@ export class AlertReader {
   ) {}
 
   /** What is about all clients of a rule is for those who may see all clients. */
-  async list({ state, ruleId, cursor, limit }: ListAlertsDto, who: Person): Promise<Page<Alert>> {
-    const conditions = new Conditions([limit + 1]).given('a.rule_id = ?', ruleId).given('a.id < ?', cursor);
+  async list({ state, ruleId, deliveryId, cursor, limit }: ListAlertsDto, who: Person): Promise<Page<Alert>> {
+    const conditions = new Conditions([limit + 1])
+      .given('a.rule_id = ?', ruleId)
+      .given('a.id IN (SELECT alert_id FROM alert_delivery_items WHERE delivery_id = ?)', deliveryId)
+      .given('a.id < ?', cursor);
     if (state) conditions.and(`a.resolved_at IS ${state === 'open' ? '' : 'NOT '}NULL`);
     this.rbac.narrowToClients(conditions, who, 'alerts.read', 'a.client_id');
     const rows = await this.database.query<Alert[]>(`SELECT ${ALERT} FROM alerts a WHERE ${conditions.sql} ORDER BY a.id DESC LIMIT $1`, conditions.values);
@@ -45,7 +52,7 @@ export class AlertReader {
     const conditions = new Conditions([limit + 1])
       .given('d.state = ?', state)
       .given('d.channel_id = ?', channelId)
-      .given('d.alert_id = ?', alertId)
+      .given('EXISTS (SELECT FROM alert_delivery_items i WHERE i.delivery_id = d.id AND i.alert_id = ?)', alertId)
       .given('d.id < ?', cursor);
     const rows = await this.database.query<AlertDelivery[]>(
       `SELECT ${DELIVERY} FROM ${DELIVERIES} WHERE ${conditions.sql} ORDER BY d.id DESC LIMIT $1`, conditions.values,

@@ -66,6 +66,10 @@ export class DeliveriesPage {
     void this.deliveries.load();
   }
 
+  protected aboutOf(subject: string, count: number): string {
+    return count > 1 ? this.words().deliveries.withMore(subject, this.formats.number(count - 1)) : subject;
+  }
+
   protected errorOf({ lastError }: AlertDelivery): string {
     return lastError === null ? '' : serverWords(lastError, this.i18n.language());
   }

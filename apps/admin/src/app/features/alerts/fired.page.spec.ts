@@ -17,6 +17,7 @@ const delivery = (change: Partial<AlertDelivery>): AlertDelivery => ({
   id: 'd1',
   news: 'firing',
   alert: { id: 'a1', rule: 'printers gone', subject: 'printer-001' },
+  count: 1,
   channel: { id: 'c1', name: 'on call', kind: 'webhook' },
   state: 'failed',
   attempts: 8,
@@ -103,6 +104,11 @@ describe('the page of deliveries', () => {
     await test.visit('/deliveries');
     await test.answer('/api/alerts/deliveries', { items: [delivery({})], nextCursor: null });
     test.news.next(delivery({ state: 'delivered', lastError: null, attempts: 9 }));
+    await test.until(() => test.text.includes('Delivered'));
+    expect(test.text).not.toContain('more');
+    test.news.next(delivery({ count: 500 }));
+    await test.until(() => test.text.includes('printers gone · printer-001 and 499 more'));
+    test.news.next(delivery({ state: 'delivered', lastError: null }));
     await test.until(() => test.text.includes('Delivered'));
     expect(test.text).not.toContain('Answered 500');
     test.verify();
