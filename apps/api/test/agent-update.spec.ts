@@ -1,11 +1,20 @@
+import type { RolledBack } from '@gwanje/contracts';
 import { execFile, type ExecFileException } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request as requestOf, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import request from 'supertest';
 import { signBundle } from '../../../tools/agent-bundle/signing';
 import { eventually, TestEnvironment } from './support/environment';
 import { RealAgent } from './support/real-agent';
+
+interface Described {
+  id: string;
+  agent: { version: string; rolledBack?: RolledBack } | null;
+}
 
 jest.setTimeout(120_000);
 
@@ -31,6 +40,7 @@ describe('the update of an agent', () => {
     for (const key of ['key', 'other']) await build('--make-key', path(key));
     await build(path('v1'), '--as', '1.0.0', '--sign', path('key'));
     await build(path('v2'), '--as', '1.2.0', '--sign', path('key'));
+    await build(path('v3'), '--as', '1.6.0', '--sign', path('key'));
     mkdirSync(path('offer'));
     env = await TestEnvironment.create({ AGENT_BUNDLE: path('offer', 'agent.js') });
   }, 120_000);
@@ -54,11 +64,11 @@ describe('the update of an agent', () => {
     writeFileSync(path('offer', 'agent.js'), `// gwanje-agent ${version} (planted)\n${body}\n`);
     signBundle(path('offer', 'agent.js'), path(key));
   };
-  const installed = async (): Promise<{ id: string; machine: RealAgent }> => {
+  const installed = async (serverUrl = env.url): Promise<{ id: string; machine: RealAgent }> => {
     const { id, clientKey } = await env.client(`till-${++count}`);
     const settings = { UPDATE: 'auto', AGENT_UPDATE_KEY: path('key.pub'), AGENT_UPDATE_TRIAL_MS: TRIAL_MS };
     const policy = { programs: ['/bin/sh'] };
-    agent = await new RealAgent({ serverUrl: env.url, clientKey, program: [path('v1', 'agent.js')], policy, env: settings }).start();
+    agent = await new RealAgent({ serverUrl, clientKey, program: [path('v1', 'agent.js')], policy, env: settings }).start();
     return { id, machine: agent };
   };
   const version = async (id: string): Promise<unknown> => ((await env.get(`/api/clients/${id}`).expect(200)).body as { agent?: { version: string } }).agent?.version;
@@ -94,6 +104,19 @@ describe('the update of an agent', () => {
     expect(await version(id)).toBe('1.2.0');
   });
 
+  it('is taken by an agent that is connected when it is offered, and not before the signature is there', async () => {
+    const { id, machine } = await installed();
+    const before = machine.connections;
+    copyFileSync(path('v2', 'agent.js'), path('offer', 'agent.js'));
+    writeFileSync(path('offer', 'agent.js.sig'), readFileSync(path('v1', 'agent.js.sig')));
+    await eventually(() => expect(machine.log).toContain('the signed version, 1.0.0, is not newer'), WITHIN_MS);
+    expect(machine.connections).toBe(before);
+    offer('v2');
+    await eventually(async () => expect(await version(id)).toBe('1.2.0'), WITHIN_MS);
+    await works(id);
+    expect(machine.log).not.toContain('no connection');
+  });
+
   it.each([
     ['signed with another key', (): void => plant('1.5.0', '', 'other'), 'not by the key that this agent trusts'],
     ['another file than was signed', (): void => {
@@ -118,9 +141,9 @@ describe('the update of an agent', () => {
   });
 
   it.each([
-    ['ends at once', 'process.exit(3);'],
-    ['never connects', 'setInterval(() => undefined, 1000); process.on("SIGTERM", () => process.exit(0));'],
-  ])('goes back when the new version %s, and does not try it again', async (_, body) => {
+    ['ends at once', 'process.exit(3);', 'ended'],
+    ['never connects', 'setInterval(() => undefined, 1000); process.on("SIGTERM", () => process.exit(0));', 'late'],
+  ])('goes back when the new version %s, tells the server, and does not try it again', async (_, body, reason) => {
     const { id, machine } = await installed();
     plant('1.5.0', body);
     await comesBack(machine);
@@ -129,10 +152,51 @@ describe('the update of an agent', () => {
     await eventually(() => expect(machine.connections).toBeGreaterThan(before), WITHIN_MS);
     await works(id);
     expect(await version(id)).toBe('1.0.0');
+    const rolledBack = async (): Promise<unknown> => ((await env.get(`/api/clients/${id}`).expect(200)).body as Described).agent?.rolledBack;
+    const listed = async (): Promise<string[]> => ((await env.get('/api/clients?update=rolled_back').expect(200)).body as { items: Described[] }).items.map((one) => one.id);
+    expect(await rolledBack()).toEqual({ version: '1.5.0', reason });
+    expect(await listed()).toContain(id);
     const trials = machine.log.split('version 1.5.0 is tried').length;
     await comesBack(machine);
     await works(id);
     expect(machine.log.split('version 1.5.0 is tried')).toHaveLength(trials);
+    expect(await rolledBack()).toEqual({ version: '1.5.0', reason });
+    // What is newer than the one that failed makes up for it.
+    offer('v3');
+    await eventually(async () => expect(await version(id)).toBe('1.6.0'), WITHIN_MS);
+    expect(await rolledBack()).toBeUndefined();
+    expect(await listed()).not.toContain(id);
+  });
+
+  it('goes on with a server from before there was a word for a version that was given up', async () => {
+    const older = createServer((asked, answer) => void pass(asked, answer)).listen(0, '127.0.0.1');
+    const refused: unknown[] = [];
+    const pass = async (asked: IncomingMessage, answer: ServerResponse): Promise<void> => {
+      const body = Buffer.concat(await asked.toArray() as Buffer[]);
+      if (asked.url === '/api/agents/session' && body.includes('rolledBack')) {
+        refused.push(asked.url);
+        answer.writeHead(400, { 'Content-Type': 'application/problem+json' }).end('{"status":400,"title":"Bad Request","code":"invalid_input"}');
+        return;
+      }
+      const forward = requestOf(env.url + (asked.url ?? ''), { method: asked.method ?? 'GET', headers: asked.headers }, (response) => {
+        answer.writeHead(response.statusCode ?? 502, response.headers);
+        response.pipe(answer);
+      });
+      answer.on('close', () => forward.destroy());
+      forward.on('error', () => answer.destroy());
+      forward.end(body);
+    };
+    await once(older, 'listening');
+    const { id, machine } = await installed(`http://127.0.0.1:${(older.address() as AddressInfo).port}`);
+    const before = machine.connections;
+    plant('1.5.0', 'process.exit(3);');
+    await eventually(() => expect(machine.log).toContain('version 1.5.0 is tried'), WITHIN_MS);
+    await eventually(() => expect(machine.connections).toBeGreaterThan(before), WITHIN_MS);
+    await works(id);
+    expect(refused.length).toBeGreaterThan(0);
+    await machine.stop();
+    older.closeAllConnections();
+    older.close();
   });
 
   it('is offered to enrolled agents alone', async () => {

@@ -1,4 +1,4 @@
-import type { Alert, AlertDelivery } from '@gwanje/contracts';
+import type { Alert, AlertDelivery, AlertMessage } from '@gwanje/contracts';
 import Redis from 'ioredis';
 import request from 'supertest';
 import type { LoggerService } from '@nestjs/common';
@@ -32,7 +32,7 @@ describe('alerts', () => {
     env = await TestEnvironment.create(
       {
         ALERT_WEBHOOK_ALLOW: '127.0.0.1/32', ALERT_RETRY_MS: '50', SMTP_URL: mails.url, MAIL_FROM: 'Gwanje <gwanje@example.com>',
-        PUBLIC_URL: 'https://console.example.com/',
+        PUBLIC_URL: 'https://console.example.com/', ALERT_GATHER_MS: '0',
       },
       undefined,
       log,
@@ -62,7 +62,9 @@ describe('alerts', () => {
   const deliveries = async (query = ''): Promise<AlertDelivery[]> =>
     ((await env.get(`/api/alerts/deliveries?${query}`).expect(200)).body as { items: AlertDelivery[] }).items;
   const heard = (ruleId: string): [string, string | undefined][] =>
-    receiver.messages.filter((message) => message.rule.id === ruleId).map(({ state, subject }) => [state, subject?.name]);
+    receiver.messages
+      .filter((message) => message.rule.id === ruleId)
+      .flatMap(({ state, subject, digest }): [string, string | undefined][] => (digest?.alerts ?? [{ subject }]).map((one) => [state, one.subject?.name]));
   /** Two looks at the rule, both begun after this was called: nothing more comes of what was there. */
   const looked = async (ruleId: string): Promise<void> => {
     for (let times = 0; times < 2; times++) {
@@ -148,9 +150,10 @@ describe('alerts', () => {
     await end(client.id, client.clientKey, persistent, false);
     await eventually(() => expect(heard(id)).toHaveLength(4));
     await looked(id);
-    const messages = receiver.messages.filter((message) => message.rule.id === id);
-    expect(messages.map(({ subject }) => subject?.id).sort()).toEqual([...failed, persistent].sort());
-    expect(messages[0]).toMatchObject({ state: 'firing', detail: { action: 'noop', client: 'printer', outcome: 'failed', error: `no paper at ${client.id}` } });
+    const told = receiver.messages.filter((message) => message.rule.id === id).flatMap((message): Pick<AlertMessage, 'subject' | 'detail'>[] => message.digest?.alerts ?? [message]);
+    expect(told.map(({ subject }) => subject?.id).sort()).toEqual([...failed, persistent].sort());
+    expect(heard(id).every(([state]) => state === 'firing')).toBe(true);
+    expect(told[0]).toMatchObject({ detail: { action: 'noop', client: 'printer', outcome: 'failed', error: `no paper at ${client.id}` } });
     expect(heard(noops.id)).toEqual([]);
     expect((await alerts(id)).every(({ resolvedAt }) => resolvedAt !== null)).toBe(true);
     // Another attempt that fails is another failure.

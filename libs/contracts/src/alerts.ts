@@ -32,8 +32,7 @@ export interface AlertRule {
 }
 
 export type AlertChannel = { id: string; name: string; createdAt: string } & (
-  | { kind: 'webhook'; url: string }
-  | { kind: 'email'; addresses: string[] }
+  { kind: 'webhook'; url: string } | { kind: 'email'; addresses: string[] }
 );
 
 /** `rule` stands for all clients that the rule is about. */
@@ -58,11 +57,14 @@ export interface Alert {
 export const ALERT_DELIVERY_STATES = ['pending', 'delivered', 'failed'] as const;
 export type AlertDeliveryState = (typeof ALERT_DELIVERY_STATES)[number];
 
-/** One piece of news for one channel. Its id is the same at every try, so that receivers can tell a repetition. */
+/** News for one channel, of one alert or of many of the same rule. Its id is the same at every try, so that receivers can tell a repetition. */
 export interface AlertDelivery {
   id: string;
   news: 'firing' | 'resolved' | 'test';
+  /** The first of them; null for a test. */
   alert: { id: string; rule: string; subject: string } | null;
+  /** How many alerts it tells of. */
+  count: number;
   channel: { id: string; name: string; kind: AlertChannel['kind'] };
   state: AlertDeliveryState;
   attempts: number;
@@ -74,9 +76,15 @@ export interface AlertDelivery {
   deliveredAt: string | null;
 }
 
+/** One of those that a message tells of. */
+export type ToldAlert = Pick<Alert, 'id' | 'detail'> & { subject: AlertSubject; at: string };
+
+/** A message that tells of many names at most so many of them. */
+export const MOST_NAMED = 20;
+
 /** The body of a webhook. `X-Gwanje-Signature` is `sha256=` and the hex HMAC-SHA256 of `<X-Gwanje-Timestamp>.<body>` with the channel's secret. */
 export interface AlertMessage {
-  /** Of the alert: the same when it fires and when it resolves. */
+  /** Of the alert, the same when it fires and when it resolves; of the delivery when it tells of many, or is a test. */
   id: string;
   kind: AlertKind | 'test';
   rule: { id: string | null; name: string };
@@ -84,4 +92,6 @@ export interface AlertMessage {
   subject: AlertSubject | null;
   detail: Record<string, unknown>;
   at: string;
+  /** Only when it tells of many, whose rule and state are the same: how many, and the first of them. `subject` is then null. */
+  digest?: { count: number; alerts: ToldAlert[] };
 }

@@ -24,10 +24,15 @@ export interface ByeFrame {
   reason: 'replaced' | 'shutdown' | 'revoked' | 'silent';
 }
 
+/** `data` of `event: update`: the server has another version of the agent now, as `agentVersion` of a session says it. Nobody has to heed it. */
+export interface UpdateFrame {
+  version: string;
+}
+
 /** Bounds of `aliveEveryMs`, by which an agent promises on its event stream to be heard that often. */
 export const ALIVE_EVERY_MS = { least: 1_000, most: 300_000 };
 
-/** One text message on a WebSocket, from server to agent. `hello`, `command`, `cancel` and `bye` are those of the event stream. */
+/** One text message on a WebSocket, from server to agent. `hello`, `command`, `cancel`, `update` and `bye` are those of the event stream. */
 export interface ServerFrame {
   event: string;
   /** The event's id, as on an event stream. */
@@ -73,8 +78,19 @@ export interface SessionRequest {
   platform: string;
   actions: { name: string; schema?: Record<string, unknown> }[];
   inFlight: InFlightEntry[];
+  rolledBack?: RolledBack;
   /** Which session of the agent's it is, so that one that arrives late or again is told from the latest. */
   ordinal?: SessionOrdinal;
+}
+
+/** `late`: it had no connection in time; `ended`: it ended as often as it may before it had one; `damaged`: its file was not whole. */
+export const ROLLBACK_REASONS = ['late', 'ended', 'damaged'] as const;
+export type RollbackReason = (typeof ROLLBACK_REASONS)[number];
+
+/** The version, newer than the one that runs, that the agent tried last and gave up. */
+export interface RolledBack {
+  version: string;
+  reason?: RollbackReason;
 }
 
 /** `number` rises with every session that is asked for by the holder of one journal; `journal` is a UUID that the journal keeps. */

@@ -10,7 +10,7 @@ import { VERSION } from '../version';
 import { messageOf, spreadMs, wait } from '../waiting';
 import { ApiClient } from './api-client';
 import { EventStream } from './event-stream';
-import { isCancel, isCommand, UpgradeRefused } from './transport';
+import { isCancel, isCommand, isUpdate, UpgradeRefused } from './transport';
 import { WebSocketLink } from './web-socket';
 
 const REPLACED_WAIT_MS = 30_000;
@@ -70,7 +70,10 @@ export class Link {
       ordinal,
     };
     // kill point: link.before-session
-    const answer = await this.api.session(request, signal);
+    const { rolledBack } = this.updater;
+    let answer = await this.api.session({ ...request, ...(rolledBack && { rolledBack }) }, signal);
+    // A server from before there was this word takes no session that has it.
+    if (!answer.ok && answer.status === 400 && rolledBack) answer = await this.api.session(request, signal);
     if (!answer.ok) throw new Error(`the server refused the session (${answer.status}): ${answer.detail}`);
     // kill point: link.after-session
     await this.runner.drop(answer.body?.drop ?? []);
@@ -107,6 +110,8 @@ export class Link {
       else this.log.error('a command without id, action, payload or attempt was ignored');
     } else if (event === 'cancel') {
       if (isCancel(data)) void this.runner.cancel(data);
+    } else if (event === 'update') {
+      if (isUpdate(data)) this.updater.consider(data.version);
     } else if (event === 'bye') {
       this.bye(data ?? {});
     }

@@ -1,4 +1,4 @@
-import type { CancelFrame, CommandFrame } from '@gwanje/contracts';
+import type { CancelFrame, CommandFrame, UpdateFrame } from '@gwanje/contracts';
 
 /** Takes what the server says, one event at a time; `data` is parsed JSON of any shape. */
 export type Listener = (event: string, data: unknown) => void;
@@ -34,6 +34,10 @@ export async function whileHeard(
 export function isCancel(data: unknown): data is CancelFrame {
   const frame = data as Partial<CancelFrame> | null;
   return !!frame && typeof frame.id === 'string' && typeof frame.attempt === 'number';
+}
+
+export function isUpdate(data: unknown): data is UpdateFrame {
+  return typeof (data as Partial<UpdateFrame> | null)?.version === 'string';
 }
 
 export function isCommand(data: unknown): data is CommandFrame {

@@ -33,7 +33,7 @@ export async function launch(versions: VersionStore, trialMs: number, say: (line
     if (stopping || (code !== RESTART_CODE && (!isTrial || hadConnection))) return typeof code === 'number' ? code : 1;
     if (code === RESTART_CODE) continue;
     say(`version ${version} had no connection: ${code === 'late' ? 'not in time' : `it ended with ${code}`}`);
-    if (code === 'late') versions.reject();
+    if (code === 'late') versions.reject('late');
     else await wait(PAUSE_MS);
   }
 }

@@ -1,3 +1,4 @@
+import type { RolledBack } from '@gwanje/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { readFileSync } from 'node:fs';
 import { AgentConfig } from '../config';
@@ -18,6 +19,8 @@ const MOST_BYTES = 100 * 1024 * 1024;
 export class Updater {
   private readonly log = new Logger('update');
   private work?: Promise<void>;
+  /** Heard of while another was looked at. */
+  private next?: string;
   /** Ends the agent in order, for the launcher to start the new version. */
   restart: () => void = () => undefined;
 
@@ -27,21 +30,40 @@ export class Updater {
     private readonly runner: Runner,
   ) {}
 
-  /** After each session. Never rejects: an update that cannot be taken leaves the agent as it is. */
+  /** What the server is told of a version that was given up on this machine. */
+  get rolledBack(): RolledBack | undefined {
+    return this.config.update && this.versions.rolledBack;
+  }
+
+  private get versions(): VersionStore {
+    return new VersionStore(this.config.dataDir, { version: VERSION, file: '' });
+  }
+
+  /** After each session, and when the server says so. Never rejects: an update that cannot be taken leaves the agent as it is. */
   consider(offered: string | undefined): void {
     const { update } = this.config;
-    if (!update || !process.env[LAUNCHED] || !offered || this.work) return;
-    const versions = new VersionStore(this.config.dataDir, { version: VERSION, file: '' });
+    if (!update || !process.env[LAUNCHED] || !offered) return;
+    if (this.work) {
+      this.next = offered;
+      return;
+    }
+    const { versions } = this;
     if (!versions.wants(offered)) return;
     this.work = this.take(update.keyFile, versions)
       .catch((error: unknown) => this.log.error(`version ${offered} was not taken: ${messageOf(error)}`))
-      .finally(() => (this.work = undefined));
+      .finally(() => {
+        this.work = undefined;
+        const { next } = this;
+        this.next = undefined;
+        this.consider(next);
+      });
   }
 
   private async take(keyFile: string, versions: VersionStore): Promise<void> {
     const signed: unknown = JSON.parse((await this.api.download('/api/agents/release', 65_536)).toString());
     const release = openRelease(signed, readFileSync(keyFile, 'utf8'));
-    if (!isNewer(release.version, VERSION)) throw new Error(`the signed version, ${release.version}, is not newer than ${VERSION}`);
+    if (!isNewer(release.version, VERSION))
+      throw new Error(`the signed version, ${release.version}, is not newer than ${VERSION}`);
     if (!versions.wants(release.version)) return;
     const bytes = await this.api.download('/api/agents/release/bundle', Math.min(release.size, MOST_BYTES));
     requireWhole(bytes, release);

@@ -1,4 +1,15 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { RollbackReason, RolledBack } from '@gwanje/contracts';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isNewer, type Release, sha256 } from './release';
 
@@ -7,8 +18,9 @@ interface State {
   current?: Release;
   /** One that has to show that it connects, and how often it was started. */
   candidate?: Release & { starts: number };
-  /** Versions that did not connect. */
+  /** Versions that did not connect, the latest last, and why the latest. */
   bad: string[];
+  reason?: RollbackReason;
 }
 
 const STARTS = 3;
@@ -36,8 +48,12 @@ export class VersionStore {
     return isAhead && !bad.includes(version);
   }
 
-  get bad(): string[] {
-    return this.read().bad;
+  /** The version that was given up last, while what is installed is older. */
+  get rolledBack(): RolledBack | undefined {
+    const { bad, reason } = this.read();
+    const version = bad.at(-1);
+    if (!version || !isNewer(version, this.installed.version)) return undefined;
+    return { version, ...(reason && { reason }) };
   }
 
   /** The next start is a trial of it. */
@@ -51,11 +67,12 @@ export class VersionStore {
   choose(): { version: string; file: string; isTrial: boolean } {
     const { candidate } = this.read();
     if (candidate) {
-      if (candidate.starts < STARTS && this.isWhole(candidate)) {
+      const isWhole = this.isWhole(candidate);
+      if (candidate.starts < STARTS && isWhole) {
         this.write({ ...this.read(), candidate: { ...candidate, starts: candidate.starts + 1 } });
         return { version: candidate.version, file: this.fileOf(candidate), isTrial: true };
       }
-      this.reject();
+      this.reject(isWhole ? 'ended' : 'damaged');
     }
     const { current } = this.read();
     const isAhead = current && isNewer(current.version, this.installed.version) && this.isWhole(current);
@@ -64,20 +81,24 @@ export class VersionStore {
 
   /** The trial has a connection: from now on it is what runs. */
   confirm(): void {
-    const { candidate, bad } = this.read();
+    const { candidate, ...kept } = this.read();
     if (!candidate) return;
     const { starts: _, ...current } = candidate;
-    this.write({ current, bad });
+    this.write({ ...kept, current });
     for (const name of readdirSync(this.folder)) {
       if (name.endsWith('.js') && name !== `${current.sha256}.js`) rmSync(join(this.folder, name), { force: true });
     }
   }
 
   /** The trial is over: what ran before runs again. */
-  reject(): void {
+  reject(reason: RollbackReason): void {
     const { candidate, current, bad } = this.read();
     if (!candidate) return;
-    this.write({ current, bad: [...bad.filter((version) => version !== candidate.version), candidate.version].slice(-20) });
+    this.write({
+      current,
+      reason,
+      bad: [...bad.filter((version) => version !== candidate.version), candidate.version].slice(-20),
+    });
     if (candidate.sha256 !== current?.sha256) rmSync(this.fileOf(candidate), { force: true });
   }
 

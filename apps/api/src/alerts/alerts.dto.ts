@@ -151,6 +151,11 @@ export class ListAlertsDto extends PageDto {
   @IsOptional()
   @IsUUID()
   ruleId?: string;
+
+  /** Those that this delivery tells of. */
+  @IsOptional()
+  @IsUUID()
+  deliveryId?: string;
 }
 
 export class ListDeliveriesDto extends PageDto {

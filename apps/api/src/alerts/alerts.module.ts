@@ -5,6 +5,7 @@ import { ClientsModule } from '../clients/clients.module';
 import { RbacModule } from '../rbac/rbac.module';
 import { AddressGuard, NameResolver } from './address-guard';
 import { AlertReader } from './alert-reader';
+import { AlertReporter } from './alert-reporter';
 import { AlertStore } from './alert-store';
 import { AlertsController } from './alerts.controller';
 import { ChannelBook } from './channel-book';
@@ -17,7 +18,7 @@ import { WebhookSender } from './webhook-sender';
 @Module({
   imports: [AuditModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DELIVERIES_QUEUE })],
   controllers: [AlertsController],
-  providers: [AlertStore, RuleBook, ChannelBook, AlertReader, Postman, Mailer, WebhookSender, AddressGuard, NameResolver],
+  providers: [AlertStore, RuleBook, ChannelBook, AlertReader, AlertReporter, Postman, Mailer, WebhookSender, AddressGuard, NameResolver],
   exports: [AlertStore, Postman],
 })
 export class AlertsModule {}

@@ -8,7 +8,7 @@ import { AuditService } from '../audit/audit.service';
 import type { Person } from '../core/access/access';
 import { Cipher } from '../core/crypto/cipher';
 import { Conflict, InvalidInput, NotFound } from '../core/errors/errors';
-import { type Address, TRIES } from './alert-store';
+import { type Address, AlertStore, TRIES } from './alert-store';
 import type { CreateChannelDto, UpdateChannelDto } from './alerts.dto';
 import { Mailer } from './mailer';
 import { WebhookSender } from './webhook-sender';
@@ -35,6 +35,7 @@ export class ChannelBook {
     private readonly cipher: Cipher,
     private readonly webhooks: WebhookSender,
     private readonly mailer: Mailer,
+    private readonly store: AlertStore,
   ) {}
 
   async list(): Promise<AlertChannel[]> {
@@ -112,6 +113,7 @@ export class ChannelBook {
       await transaction.query(`INSERT INTO alert_deliveries (id, channel_id, news, attempts_allowed) VALUES ($1, $2, 'test', ${TRIES})`, [deliveryId, id]);
       await this.record('alerts.test_channel', id, by, transaction, { detail: { deliveryId } });
     });
+    this.store.announce({ alerts: [], deliveries: [deliveryId] });
     return { deliveryId };
   }
 

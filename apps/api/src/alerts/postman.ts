@@ -1,4 +1,4 @@
-import type { AlertMessage } from '@gwanje/contracts';
+import { type AlertMessage, MOST_NAMED } from '@gwanje/contracts';
 import { InjectQueue, Process, Processor } from '@nestjs/bull';
 import { BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
@@ -6,10 +6,10 @@ import type { Job, Queue } from 'bull';
 import type { DataSource } from 'typeorm';
 import { Config } from '../core/config/config';
 import { Cipher } from '../core/crypto/cipher';
-import { type Address, TRIES, utc } from './alert-store';
+import { type Address, AlertStore, TRIES, utc } from './alert-store';
 import { secretContext } from './channel-book';
 import { Mailer } from './mailer';
-import { mailOf } from './message';
+import { mailOf, messageOf, type Told } from './message';
 import { WebhookSender } from './webhook-sender';
 
 export const DELIVERIES_QUEUE = 'alert-deliveries';
@@ -47,6 +47,7 @@ export class Postman implements BeforeApplicationShutdown {
     private readonly webhooks: WebhookSender,
     private readonly mailer: Mailer,
     private readonly cipher: Cipher,
+    private readonly store: AlertStore,
     private readonly config: Config,
   ) {}
 
@@ -94,28 +95,38 @@ export class Postman implements BeforeApplicationShutdown {
       `UPDATE alert_deliveries SET state = 'delivered', delivered_at = now(), last_error = NULL WHERE id = $1 AND attempts = $2 AND state = 'pending'`,
       [id, claimed.attempt],
     );
+    this.store.announce({ alerts: [], deliveries: [id] });
   }
 
+  /** What is over is not told before what waits to be told of its start. */
   private async claim(id: string): Promise<Claimed | undefined> {
     const [[taken]] = await this.database.query<[{ attempt: number; turn: number }[], number]>(
-      `UPDATE alert_deliveries SET attempts = attempts + 1, due_at = now() + make_interval(secs => $2)
-       WHERE id = $1 AND state = 'pending' AND due_at <= now() RETURNING attempts AS attempt, attempts - attempts_allowed + ${TRIES} AS turn`,
+      `UPDATE alert_deliveries d SET attempts = attempts + 1, due_at = now() + make_interval(secs => $2)
+       WHERE id = $1 AND state = 'pending' AND due_at <= now() AND NOT (news = 'resolved' AND EXISTS (
+         SELECT FROM alert_deliveries f WHERE f.rule_id = d.rule_id AND f.channel_id = d.channel_id AND f.news = 'firing' AND f.state = 'pending'
+           AND f.attempts = 0 AND f.due_at <= now()
+       )) RETURNING attempts AS attempt, attempts - attempts_allowed + ${TRIES} AS turn`,
       [id, LEASE_SECONDS],
     );
     if (!taken) return undefined;
-    const [row] = await this.database.query<(Address & { deliveryId: string; message: AlertMessage })[]>(
-      `SELECT d.id AS "deliveryId", h.id, h.kind, h.url, h.addresses, h.secret,
-         CASE WHEN a.id IS NULL
-           THEN jsonb_build_object('id', d.id, 'kind', 'test', 'rule', jsonb_build_object('id', NULL, 'name', h.name), 'state', 'test', 'subject', NULL,
-             'detail', '{}'::jsonb, 'at', ${utc('d.created_at')})
-           ELSE jsonb_build_object('id', a.id, 'kind', a.kind, 'rule', jsonb_build_object('id', a.rule_id, 'name', a.rule_name), 'state', d.news,
+    // From its first try on nothing is added to it: every try says the same.
+    const [row] = await this.database.query<(Address & Told & { deliveryId: string })[]>(
+      `SELECT d.id AS "deliveryId", h.id, h.kind, h.url, h.addresses, h.secret, h.name AS "channelName", d.news, ${utc('d.created_at')} AS "orderedAt",
+         coalesce(told.count, 0) AS count, coalesce(told.alerts, '[]') AS alerts
+       FROM alert_deliveries d JOIN alert_channels h ON h.id = d.channel_id LEFT JOIN LATERAL (
+         SELECT max(a.count)::integer AS count, jsonb_agg(jsonb_build_object(
+             'id', a.id, 'kind', a.kind, 'rule', jsonb_build_object('id', a.rule_id, 'name', a.rule_name),
              'subject', jsonb_build_object('type', a.subject_type, 'id', a.subject_id, 'name', a.subject_name), 'detail', a.detail,
-             'at', ${utc(`CASE d.news WHEN 'resolved' THEN a.resolved_at ELSE a.fired_at END`)})
-         END AS message
-       FROM alert_deliveries d JOIN alert_channels h ON h.id = d.channel_id LEFT JOIN alerts a ON a.id = d.alert_id WHERE d.id = $1`,
+             'at', ${utc(`CASE d.news WHEN 'resolved' THEN a.resolved_at ELSE a.fired_at END`)}
+           ) ORDER BY a.id) AS alerts
+         FROM (
+           SELECT a.*, count(*) OVER () AS count FROM alert_delivery_items i JOIN alerts a ON a.id = i.alert_id
+           WHERE i.delivery_id = d.id ORDER BY a.id LIMIT ${MOST_NAMED}
+         ) a
+       ) told ON true WHERE d.id = $1`,
       [id],
     );
-    return row && { ...row, ...taken };
+    return row && { ...row, ...taken, message: messageOf(row.deliveryId, row) };
   }
 
   private async bring({ id, kind, deliveryId, url, addresses, secret, message }: Claimed): Promise<void> {
@@ -136,6 +147,7 @@ export class Postman implements BeforeApplicationShutdown {
        WHERE id = $1 AND attempts = $2 AND state = 'pending' RETURNING state`,
       [deliveryId, attempt, error.message.slice(0, LONGEST_ERROR), pause / 1000],
     );
+    this.store.announce({ alerts: [], deliveries: [deliveryId] });
     if (left?.state === 'failed') this.log.warn(`delivery ${deliveryId} failed after ${attempt} tries: ${error.message}`);
     if (left?.state !== 'pending' || this.queue.client.status !== 'ready') return;
     await this.queue

@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { Person } from '../core/access/access';
 import { Conflict, InvalidInput, NotFound, UnknownReference } from '../core/errors/errors';
-import { AlertStore } from './alert-store';
+import { type AlertNews, AlertStore } from './alert-store';
 import type { CreateRuleDto, UpdateRuleDto } from './alerts.dto';
 import { lockAlerts } from './channel-book';
 
@@ -51,13 +51,13 @@ export class RuleBook {
 
   async update(id: string, input: UpdateRuleDto, by: Person): Promise<Row> {
     const condition = input.condition && (await this.settle(input.condition, by));
-    return this.database.transaction(async (transaction) => {
+    const [changed, news] = await this.database.transaction(async (transaction) => {
       await lockAlerts(transaction);
       const before = await this.find(id, transaction);
       if (input.name) await this.requireFreeName(input.name, id, transaction);
       if (input.channels) await this.requireChannels(input.channels, transaction);
       const turned = input.enabled !== undefined && input.enabled !== before.enabled;
-      if (condition || turned) await this.startAnew(id, transaction);
+      const over = condition || turned ? await this.startAnew(id, transaction) : undefined;
       await transaction.query(
         `UPDATE alert_rules SET name = coalesce($2, name), enabled = coalesce($3, enabled), condition = coalesce($4, condition),
            channels = coalesce($5, channels) WHERE id = $1`,
@@ -65,26 +65,31 @@ export class RuleBook {
       );
       const after = await this.find(id, transaction);
       await this.record('alerts.update_rule', id, by, transaction, { before: recorded(before), after: recorded(after) });
-      return after;
+      return [after, over] as const;
     });
+    if (news) this.store.announce(news);
+    return changed;
   }
 
   /** What it had fired is over, and stays to be seen. */
   async remove(id: string, by: Person): Promise<void> {
-    await this.database.transaction(async (transaction) => {
+    const news = await this.database.transaction(async (transaction) => {
       await lockAlerts(transaction);
       const before = await this.find(id, transaction);
-      await this.store.resolve(id, null, transaction);
+      const over = await this.store.resolve(id, null, transaction);
       await transaction.query('DELETE FROM alert_rules WHERE id = $1', [id]);
       await this.record('alerts.delete_rule', id, by, transaction, { before: recorded(before) });
+      return over;
     });
+    this.store.announce(news);
   }
 
   /** Of the past, what came before does not count. */
-  private async startAnew(id: string, transaction: EntityManager): Promise<void> {
-    await this.store.resolve(id, null, transaction);
+  private async startAnew(id: string, transaction: EntityManager): Promise<AlertNews> {
+    const over = await this.store.resolve(id, null, transaction);
     await transaction.query('DELETE FROM alert_tallies WHERE rule_id = $1', [id]);
     await transaction.query(`UPDATE alert_rules SET told_below = pg_snapshot_xmin(pg_current_snapshot()), judged_at = '-infinity' WHERE id = $1`, [id]);
+    return over;
   }
 
   /** The condition as it is kept: the client by its id, and nothing that is not given. */

@@ -2,7 +2,7 @@ import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { Config } from '../core/config/config';
-import { AlertStore, type WatchedRule } from './alert-store';
+import { type AlertNews, AlertStore, type WatchedRule } from './alert-store';
 import { Judge } from './judge';
 import { Postman } from './postman';
 
@@ -59,6 +59,7 @@ export class Watchman implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** False when no rule is due. */
   private async lookAtNext(): Promise<boolean> {
+    const news: AlertNews[] = [];
     const rule = await this.database.transaction(async (transaction) => {
       const [due] = await transaction.query<(WatchedRule & { toldBelow: string })[]>(
         `SELECT id, name, condition, channels, told_below::text AS "toldBelow" FROM alert_rules
@@ -67,16 +68,22 @@ export class Watchman implements OnApplicationBootstrap, OnApplicationShutdown {
       );
       if (due) await transaction.query('UPDATE alert_rules SET judged_at = now() WHERE id = $1', [due.id]);
       // What fails to be looked at is put aside, and no hindrance to the others.
-      if (due) await transaction.transaction((inner) => this.look(due, inner)).catch((error: Error) => this.log.warn(`rule ${due.id}: ${error.message}`));
+      if (due) {
+        await transaction
+          .transaction((inner) => this.look(due, inner))
+          .then((found) => news.push(...found))
+          .catch((error: Error) => this.log.warn(`rule ${due.id}: ${error.message}`));
+      }
       return due;
     });
+    for (const one of news) this.store.announce(one);
     return rule !== undefined;
   }
 
-  private async look(rule: WatchedRule & { toldBelow: string }, transaction: EntityManager): Promise<void> {
+  private async look(rule: WatchedRule & { toldBelow: string }, transaction: EntityManager): Promise<AlertNews[]> {
     const { fires, resolves, toldBelow } = await this.judge.look(rule, rule.toldBelow, transaction);
-    if (resolves.length > 0) await this.store.resolve(rule.id, resolves, transaction);
-    await this.store.fire(rule, fires, transaction);
+    const news = [await this.store.resolve(rule.id, resolves, transaction), await this.store.fire(rule, fires, transaction)];
     await transaction.query('UPDATE alert_rules SET told_below = $2::text::xid8 WHERE id = $1', [rule.id, toldBelow]);
+    return news;
   }
 }

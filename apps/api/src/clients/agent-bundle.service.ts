@@ -52,7 +52,20 @@ export class AgentBundle {
   /** The version that agents are offered; undefined when there is none, or none that is signed. */
   offered(): string | undefined {
     const { AGENT_BUNDLE: file } = this.config;
-    return existsSync(`${file}.sig`) && existsSync(file) ? this.read().version : undefined;
+    if (!existsSync(`${file}.sig`) || !existsSync(file)) return undefined;
+    try {
+      return this.read().version;
+    } catch (error) {
+      // A file that is being replaced, or is no agent: whoever comes for something else is not refused for it.
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** Tells one state of what is offered, bundle and signature, from another. */
+  stamp(): string {
+    const { AGENT_BUNDLE: file } = this.config;
+    return `${stampOf(file)} ${stampOf(`${file}.sig`)}`;
   }
 
   /** For machines that reach the server at this address. Without a token they bring their own. Both go between single quotes of the shell. */
@@ -67,12 +80,17 @@ export class AgentBundle {
 
   private read(): Bundle {
     const file = this.config.AGENT_BUNDLE;
-    const stat = statSync(file, { throwIfNoEntry: false });
-    if (!stat) throw new NotFound('agent bundle on this server');
-    const stamp = `${stat.mtimeMs} ${stat.size} ${stat.ino}`;
+    const stamp = stampOf(file);
+    if (!stamp) throw new NotFound('agent bundle on this server');
     if (this.bundle?.stamp !== stamp) this.bundle = { ...open(file), stamp };
     return this.bundle;
   }
+}
+
+/** Empty when there is no such file. */
+function stampOf(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat ? `${stat.mtimeMs} ${stat.size} ${stat.ino}` : '';
 }
 
 function open(file: string): Omit<Bundle, 'stamp'> {

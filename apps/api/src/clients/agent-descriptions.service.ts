@@ -1,3 +1,4 @@
+import type { RolledBack } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -11,6 +12,8 @@ export interface AgentDescription {
   version: string;
   platform: string;
   actions: { name: string; schema?: Record<string, unknown> }[];
+  /** Only while it runs an older version than the one that it gave up. */
+  rolledBack?: RolledBack;
 }
 
 interface Said {
@@ -30,9 +33,10 @@ export class AgentDescriptionsService {
     private readonly audit: AuditService,
   ) {}
 
-  async describe(by: AgentPrincipal, { version, platform, actions }: AgentDescription): Promise<void> {
+  async describe(by: AgentPrincipal, { version, platform, actions, rolledBack }: AgentDescription): Promise<void> {
     // The order of the actions says nothing.
-    const agent = { version, platform, actions: [...actions].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+    const sorted = [...actions].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const agent = { version, platform, actions: sorted, ...(rolledBack && { rolledBack }) };
     if (!(await this.repeated.add({ by, agent }))) await this.change(by, agent);
   }
 

@@ -67,6 +67,11 @@ export class ListClientsDto extends PageDto {
   @MaxLength(400, { each: true })
   label?: string[];
 
+  /** Only those that gave up a newer version of the agent, which their `agent.rolledBack` names. */
+  @IsOptional()
+  @IsIn(['rolled_back'])
+  update?: 'rolled_back';
+
   /** Part of the name. */
   @Tidy()
   @IsOptional()

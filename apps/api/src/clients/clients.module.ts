@@ -15,6 +15,7 @@ import { EventsController } from './events.controller';
 import { GatewayService } from './gateway.service';
 import { AgentReleaseController } from './agent-release.controller';
 import { InstallController } from './install.controller';
+import { OfferHerald } from './offer-herald';
 import { Presence } from './presence';
 
 @Module({
@@ -25,6 +26,7 @@ import { Presence } from './presence';
     AgentBundle,
     AgentDescriptionsService,
     GatewayService,
+    OfferHerald,
     Presence,
     EnrolmentService,
     ClientKeys,

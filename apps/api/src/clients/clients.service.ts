@@ -87,13 +87,14 @@ export class ClientsService {
     return client;
   }
 
-  async list({ status, group, label, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
+  async list({ status, group, label, update, q, cursor, limit }: ListClientsDto, who: Person): Promise<Page<ClientView>> {
     const conditions = new Conditions([limit + 1])
       .and('c.deleted_at IS NULL')
       .given('c.status = ?', status)
       .given('c.groups @> ARRAY[?]::text[]', group)
       .given('strpos(lower(c.name), lower(?)) > 0', q)
       .given('c.id < ?', cursor);
+    if (update === 'rolled_back') conditions.and(`jsonb_exists(c.agent, 'rolledBack')`);
     for (const wanted of label ?? []) {
       const [key = '', ...value] = wanted.split('=');
       if (value.length === 0) conditions.and('jsonb_exists(c.labels, ?)', key);

@@ -1,4 +1,4 @@
-import type { ByeFrame, CancelFrame, CommandFrame } from '@gwanje/contracts';
+import type { ByeFrame, CancelFrame, CommandFrame, UpdateFrame } from '@gwanje/contracts';
 import { BeforeApplicationShutdown, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { HeardAgents } from '../core/access/heard-agents';
@@ -82,6 +82,11 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     return this.connections.has(clientId);
   }
 
+  /** Whose connections this process holds. */
+  get clientIds(): string[] {
+    return [...this.connections.keys()];
+  }
+
   /** Those whose connection has something written on it that was outstanding when it was looked at last. */
   get occupied(): string[] {
     return [...this.connections.values()].filter(({ sent, cancelled }) => sent.size + cancelled.size > 0).map(({ clientId }) => clientId);
@@ -128,6 +133,11 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     if (!connection) return;
     if (connection.sent === NOTHING) connection.sent = new Map();
     for (const { id, attempt } of this.write(connection, claimed, stamp)) connection.sent.set(id, attempt);
+  }
+
+  /** It is not repeated: who misses it hears the same with the next session. */
+  tellOfUpdate(clientId: string, frame: UpdateFrame): void {
+    this.connections.get(clientId)?.sink.send('update', frame);
   }
 
   /** Marks the clients of dead gateways offline; any number of processes may do it. */

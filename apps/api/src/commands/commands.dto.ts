@@ -1,4 +1,6 @@
-import { COMMAND_STATES, type CommandState, DEFAULT_PRIORITY, DEFAULT_TIMEOUT_MS, SPECIAL_OUTCOMES, type SpecialOutcome } from '@gwanje/contracts';
+import {
+  COMMAND_STATES, type CommandState, DEFAULT_PRIORITY, DEFAULT_TIMEOUT_MS, ROLLBACK_REASONS, type RollbackReason, SPECIAL_OUTCOMES, type SpecialOutcome,
+} from '@gwanje/contracts';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize, IsArray, IsBoolean, IsDefined, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, IsUUID,
@@ -248,6 +250,16 @@ class InFlightDto {
   state: 'received' | 'started' | 'finished';
 }
 
+class RolledBackDto {
+  @IsString()
+  @MaxLength(100)
+  version: string;
+
+  @IsOptional()
+  @IsIn(ROLLBACK_REASONS)
+  reason?: RollbackReason;
+}
+
 class SessionOrdinalDto {
   @IsUUID()
   journal: string;
@@ -278,6 +290,13 @@ export class SessionDto {
   @ValidateNested({ each: true })
   @Type(() => InFlightDto)
   inFlight: InFlightDto[];
+
+  /** The version that it tried last and gave up; absent when what runs is at least as new. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => RolledBackDto)
+  rolledBack?: RolledBackDto;
 
   /** Which session of the agent's it is: one that arrives late, or again, judges nothing that started since. */
   @IsOptional()

@@ -27,6 +27,7 @@ import { OutputService } from './output.service';
 import { OverviewController } from './overview.controller';
 import { OverviewReader } from './overview';
 import { PayloadSecrets } from './payload-secrets.service';
+import { Reporter } from './reporter';
 import { RightOfWay } from './right-of-way';
 import { S3ArtifactStore } from './s3-artifact-store';
 
@@ -42,7 +43,7 @@ const artifactStore = {
   controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController, OverviewController],
   providers: [
     CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, PayloadSecrets, Dispatcher, Courier,
-    RightOfWay, OutputService, artifactStore, ArtifactsService, NewsDesk, OverviewReader,
+    RightOfWay, OutputService, artifactStore, ArtifactsService, NewsDesk, Reporter, OverviewReader,
   ],
   exports: [ArtifactStore, CommandMetrics, CommandStore, Dispatcher, PayloadSecrets],
 })

@@ -4,12 +4,13 @@ import { IsIn, IsOptional } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import { InRole } from '../core/access/roles';
+import { NEWS_TOPICS, type NewsTopic } from '../core/events/news-sources';
 import { EventStream } from '../core/http/sse';
 import { StreamWarden } from '../identity/stream-warden.service';
-import { NEWS_TOPICS, NewsDesk, type NewsTopic } from './news-desk';
+import { NewsDesk } from './news-desk';
 
 class EventsDto {
-  /** Comma-separated; all by default. */
+  /** Comma-separated; all by default. Of each topic the caller hears as far as their permission and their reach go. */
   @IsOptional()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.split(',') : value))
   @IsIn(NEWS_TOPICS, { each: true })

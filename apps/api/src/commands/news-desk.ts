@@ -1,32 +1,9 @@
-import type { CommandState, Permission } from '@gwanje/contracts';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { ExportsService } from '../audit/exports/exports.service';
 import type { Person } from '../core/access/access';
-import { Conditions } from '../core/database/conditions';
-import { Bus } from '../core/events/bus.service';
+import { type Change, NEWS_TOPICS, type NewsSource, NewsSources, type NewsTopic } from '../core/events/news-sources';
 import { type EventStream, eventText } from '../core/http/sse';
-import { RbacService } from '../rbac/rbac.service';
-
-export const NEWS_TOPICS = ['commands', 'clients', 'exports'] as const;
-export type NewsTopic = (typeof NEWS_TOPICS)[number];
-
-/** `data` of `event: command`: the command as it is now. A reader keeps the one of the highest `revision`. */
-export interface CommandNews {
-  id: string;
-  clientId: string;
-  batchId: string | null;
-  action: string;
-  priority: number;
-  status: CommandState;
-  attempt: number;
-  revision: number;
-  errorMessage: string | null;
-  createdAt: Date;
-  startedAt: Date | null;
-  completedAt: Date | null;
-}
 
 interface Watcher {
   person: Person;
@@ -39,17 +16,8 @@ export type NewsStream = Pick<EventStream, 'send' | 'write' | 'onClose'>;
 
 /** Ids that changed, with the revision if it is known, by topic. */
 type Changes = Record<NewsTopic, Map<string, number>>;
-const nothing = (): Changes => ({ commands: new Map(), clients: new Map(), exports: new Map() });
+const nothing = (): Changes => ({ commands: new Map(), clients: new Map(), exports: new Map(), alerts: new Map(), deliveries: new Map() });
 const countOf = (changes: Changes): number => NEWS_TOPICS.reduce((count, topic) => count + changes[topic].size, 0);
-
-const COLUMNS: Record<Exclude<NewsTopic, 'exports'>, string> = {
-  commands: `c.id, c.client_id AS "clientId", c.batch_id AS "batchId", c.action, c.priority, c.status, c.attempt, c.revision,
-    c.error_message AS "errorMessage", c.created_at AS "createdAt", c.started_at AS "startedAt", c.completed_at AS "completedAt"`,
-  clients: `c.id, c.name, c.status, c.last_seen_at AS "lastSeenAt", c.groups, c.labels, c.deleted_at AS "deletedAt",
-    c.changed_xid::text::float8 AS revision`,
-};
-const EVENT: Record<NewsTopic, string> = { commands: 'command', clients: 'client', exports: 'export' };
-const PERMISSION: Record<NewsTopic, Permission> = { commands: 'commands.read', clients: 'clients.read', exports: 'audit.export' };
 
 const GATHER_MS = 100;
 const CATCH_UP_MS = 2_000;
@@ -74,15 +42,11 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
 
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    private readonly rbac: RbacService,
-    private readonly exports: ExportsService,
-    private readonly bus: Bus,
+    private readonly sources: NewsSources,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.bus.on('commands', ({ ids }) => this.note('commands', ids));
-    this.bus.on('client', ({ id }) => this.note('clients', [id]));
-    this.bus.on('exports', ({ ids }) => this.note('exports', ids));
+    for (const topic of NEWS_TOPICS) this.sources.of(topic).listen((ids) => this.note(topic, ids));
     this.timer = setInterval(() => void this.catchUp().catch((error: Error) => this.log.warn(`catch-up: ${error.message}`)), CATCH_UP_MS);
   }
 
@@ -154,26 +118,19 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
       const ids = [...changes[topic].keys()];
       const readers = watchers.filter((watcher) => watcher.topics.has(topic));
       if (ids.length === 0 || readers.length === 0) continue;
-      const rows: { id: string; revision: number }[] = [];
-      for (const group of alike(readers, topic)) {
+      const source = this.sources.of(topic);
+      const rows: Change[] = [];
+      for (const group of alike(readers, source)) {
         const [first] = group;
-        const seen = first ? await this.read(topic, ids, first.person) : [];
+        const seen = first ? await source.read(ids, first.person) : [];
         // Once for all who read the same, however many they are.
-        const text = seen.map((row) => eventText(EVENT[topic], row)).join('');
+        const text = seen.map((row) => eventText(source.event, row)).join('');
         if (text) for (const { stream } of group) stream.write(text);
         rows.push(...seen);
       }
       // Only now: had one query failed, the catch-up would have to tell all of it again.
       for (const row of rows) told?.[topic].set(row.id, row.revision);
     }
-  }
-
-  private read(topic: NewsTopic, ids: string[], person: Person): Promise<{ id: string; revision: number }[]> {
-    if (topic === 'exports') return this.exports.news(ids, person.id);
-    const conditions = new Conditions().and('c.id = ANY(?)', ids);
-    if (topic === 'commands') this.rbac.narrowToCommands(conditions, person, 'commands.read', 'c.client_id', 'c.action');
-    else this.rbac.narrowToClients(conditions, person, 'clients.read', 'c.id');
-    return this.database.query(`SELECT ${COLUMNS[topic]} FROM ${topic} c WHERE ${conditions.sql} ORDER BY c.id`, conditions.values);
   }
 
   private async horizon(): Promise<string> {
@@ -183,18 +140,12 @@ export class NewsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** What changed from this point on, or null when it is too much to tell. */
   private async since(point: string): Promise<Changes | null> {
-    const commands = await this.database.query<{ id: string; revision: number }[]>(
-      `SELECT command_id AS id, max(revision) AS revision
-       FROM (SELECT command_id, revision FROM command_logs WHERE xid >= $1::text::xid8 LIMIT $2) l GROUP BY command_id`,
-      [point, MOST_MISSED],
-    );
-    const clients = await this.database.query<{ id: string; revision: number }[]>(
-      'SELECT id, changed_xid::text::float8 AS revision FROM clients WHERE changed_xid >= $1::text::xid8 LIMIT $2', [point, MOST_MISSED],
-    );
-    const exports = await this.exports.changedSince(point, MOST_MISSED);
-    if (commands.length + clients.length + exports.length >= MOST_MISSED) return null;
-    const changes = (rows: { id: string; revision: number }[]): Map<string, number> => new Map(rows.map(({ id, revision }) => [id, revision]));
-    return { commands: changes(commands), clients: changes(clients), exports: changes(exports) };
+    const changes = nothing();
+    for (const topic of NEWS_TOPICS) {
+      const changed = await this.sources.of(topic).changedSince(point, MOST_MISSED);
+      changes[topic] = new Map(changed.map(({ id, revision }) => [id, revision]));
+    }
+    return countOf(changes) >= MOST_MISSED ? null : changes;
   }
 }
 
@@ -202,14 +153,13 @@ function resync(watchers: Watcher[]): void {
   for (const { stream } of watchers) stream.send('resync', {});
 }
 
-/** Groups those who see the same: everything, or what one person's grants show; everybody's exports are their own. Whose session or token may not read it is in no group. */
-function alike(watchers: Watcher[], topic: NewsTopic): Watcher[][] {
+/** Groups those who see the same: everything, or what one person may see. Whose session or token may not read it is in no group. */
+function alike(watchers: Watcher[], { permission, isShared }: NewsSource): Watcher[][] {
   const groups = new Map<string, Watcher[]>();
   for (const watcher of watchers) {
     const { id, permissions, everywhere } = watcher.person;
-    const permission = PERMISSION[topic];
     if (!permissions.includes(permission)) continue;
-    const key = topic !== 'exports' && everywhere.includes(permission) ? 'everywhere' : id;
+    const key = isShared && everywhere.includes(permission) ? 'everywhere' : id;
     groups.set(key, [...(groups.get(key) ?? []), watcher]);
   }
   return [...groups.values()];

@@ -151,6 +151,8 @@ export class Config {
   ALERT_WEBHOOK_ALLOW = '';
   /** Milliseconds between the first try of a delivery and the second; each further pause is twice as long. */
   @Type(() => Number) @IsInt() @Min(10) ALERT_RETRY_MS = 10_000;
+  /** Milliseconds within which what one rule has to tell one channel again is gathered into one message. */
+  @Type(() => Number) @IsInt() @Min(0) @Max(86_400_000) ALERT_GATHER_MS = 60_000;
 
   /** The mail server for alerts, and the sender; without both there is no e-mail. */
   @ForMail('SMTP_URL')

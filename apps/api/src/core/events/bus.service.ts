@@ -22,6 +22,10 @@ export interface BusEvents {
   client: { id: string };
   /** These audit exports were ordered, went on or ended. */
   exports: { ids: string[] };
+  /** These alerts fired, or are over. */
+  alerts: { ids: string[] };
+  /** These deliveries of alerts were ordered, were tried or ended. */
+  deliveries: { ids: string[] };
   /** What these people may do changed, or a session of theirs ended. */
   rights: { userIds: string[] };
 }

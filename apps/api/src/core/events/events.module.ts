@@ -4,6 +4,7 @@ import { RecentCallers } from '../access/recent-callers';
 import { Config } from '../config/config';
 import { AmqpTransport } from './amqp-transport';
 import { Bus } from './bus.service';
+import { NewsSources } from './news-sources';
 import { NewsTransport } from './news-transport';
 import { RedisTransport } from './redis-transport';
 
@@ -14,5 +15,5 @@ const transport = {
 };
 
 @Global()
-@Module({ providers: [transport, Bus, HeardAgents, RecentCallers], exports: [Bus, HeardAgents, NewsTransport, RecentCallers] })
+@Module({ providers: [transport, Bus, HeardAgents, NewsSources, RecentCallers], exports: [Bus, HeardAgents, NewsSources, NewsTransport, RecentCallers] })
 export class EventsModule {}

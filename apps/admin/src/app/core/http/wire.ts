@@ -1,4 +1,4 @@
-import type { AuditExport, CommandState, Permission } from '@gwanje/contracts';
+import type { Alert, AlertDelivery, AuditExport, CommandState, Permission, RolledBack } from '@gwanje/contracts';
 
 /** What the console reads from the API. Times are UTC ISO 8601, durations milliseconds. */
 export interface Page<T> {
@@ -62,7 +62,12 @@ export interface Client {
   status: 'online' | 'offline';
   lastSeenAt: string | null;
   /** What the agent said of itself; null until it has come for the first time. */
-  agent: { version: string; platform: string; actions: { name: string; schema?: unknown }[] } | null;
+  agent: {
+    version: string;
+    platform: string;
+    actions: { name: string; schema?: unknown }[];
+    rolledBack?: RolledBack;
+  } | null;
   groups: string[];
   labels: Record<string, string>;
   concurrency: number;
@@ -75,4 +80,7 @@ export interface News {
   client: Pick<Client, 'id' | 'name' | 'status' | 'lastSeenAt' | 'groups' | 'labels'> & { deletedAt: string | null };
   /** One of the caller's own. */
   export: AuditExport;
+  alert: Alert;
+  /** For those who may read alerts of all clients. */
+  delivery: AlertDelivery;
 }

@@ -5,7 +5,6 @@ import { MatFormFieldModule } from '@angular/material/form-field';
 import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { MatSelectModule } from '@angular/material/select';
 import { ALERT_DELIVERY_STATES, type AlertDelivery, type AlertDeliveryState } from '@gwanje/contracts';
-import { interval } from 'rxjs';
 import { EventStream } from '../../core/events/event-stream';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
@@ -20,9 +19,6 @@ import { AlertsApi } from './alerts-api';
 import { Listing } from './listing';
 import { en } from './words/en';
 import { ko } from './words/ko';
-
-/** Deliveries go on by themselves. */
-const REFRESH_MS = 5_000;
 
 /** What became of the news of alerts: delivered, on its way, or failed and why. */
 @Component({
@@ -56,18 +52,22 @@ export class DeliveriesPage {
   protected readonly mayRetry = computed(() => may(this.user(), 'alerts.manage'));
 
   constructor() {
-    interval(REFRESH_MS)
+    const events = inject(EventStream);
+    events
+      .news('delivery')
       .pipe(takeUntilDestroyed())
-      .subscribe(() => void this.deliveries.refresh());
-    inject(EventStream)
-      .opened.pipe(takeUntilDestroyed())
-      .subscribe(() => void this.deliveries.load());
+      .subscribe((news) => this.deliveries.note(news, this.isAskedFor(news)));
+    events.opened.pipe(takeUntilDestroyed()).subscribe(() => void this.deliveries.load());
     void this.deliveries.load();
   }
 
   protected choose(state: '' | AlertDeliveryState): void {
     this.state.set(state);
     void this.deliveries.load();
+  }
+
+  protected aboutOf(subject: string, count: number): string {
+    return count > 1 ? this.words().deliveries.withMore(subject, this.formats.number(count - 1)) : subject;
   }
 
   protected errorOf({ lastError }: AlertDelivery): string {
@@ -78,5 +78,9 @@ export class DeliveriesPage {
     this.retried.set(false);
     this.retried.set(await this.attempt.run(() => this.api.retry(id)));
     await this.deliveries.load();
+  }
+
+  private isAskedFor({ state }: AlertDelivery): boolean {
+    return this.state() === '' || this.state() === state;
   }
 }

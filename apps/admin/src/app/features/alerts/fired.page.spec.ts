@@ -17,6 +17,7 @@ const delivery = (change: Partial<AlertDelivery>): AlertDelivery => ({
   id: 'd1',
   news: 'firing',
   alert: { id: 'a1', rule: 'printers gone', subject: 'printer-001' },
+  count: 1,
   channel: { id: 'c1', name: 'on call', kind: 'webhook' },
   state: 'failed',
   attempts: 8,
@@ -50,6 +51,38 @@ describe('the page of alerts', () => {
     expect(test.text).toContain('Nothing happened that a rule waits for');
     test.verify();
   });
+
+  it('keeps up with the news: what fires, changes, and no longer is what was asked for', async () => {
+    const test = new PageTest('alerts', FiredPage).may('alerts.read');
+    await test.visit('/alerts');
+    await test.answer('/api/alerts', { items: [alert({ id: 'a3' }), alert({ id: 'a1' })], nextCursor: 'a1' });
+    const told = async (change: Partial<Alert>): Promise<void> => {
+      test.news.next(alert(change));
+      await test.until(() => true);
+    };
+    const names = (): string[] => [...test.element.querySelectorAll('td a')].map((link) => link.textContent.trim());
+    await told({ id: 'a4', subject: { type: 'client', id: 'k4', name: 'newest' } });
+    await told({ id: 'a2', subject: { type: 'client', id: 'k2', name: 'between' } });
+    await told({ id: 'a0', subject: { type: 'client', id: 'k0', name: 'further down' } });
+    expect(names()).toEqual(['newest', 'printer-001', 'between', 'printer-001']);
+    await told({
+      id: 'a4',
+      subject: { type: 'client', id: 'k4', name: 'renamed' },
+      resolvedAt: '2026-01-01T00:09:00Z',
+    });
+    expect(names()).toEqual(['renamed', 'printer-001', 'between', 'printer-001']);
+    expect(test.text).toContain('over since');
+    test.verify();
+  });
+
+  it('does not let an older answer take back what was heard while it was awaited', async () => {
+    const test = new PageTest('alerts', FiredPage).may('alerts.read');
+    await test.visit('/alerts');
+    test.news.next(alert({ resolvedAt: '2026-01-01T00:09:00Z' }));
+    await test.answer('/api/alerts', { items: [alert({})], nextCursor: null });
+    expect(test.text).toContain('over since');
+    test.verify();
+  });
 });
 
 describe('the page of deliveries', () => {
@@ -63,6 +96,21 @@ describe('the page of deliveries', () => {
     await test.answer('/api/alerts/deliveries', { items: [delivery({ state: 'delivered', lastError: null })] });
     expect(test.text).toContain('It is tried again.');
     expect(test.text).toContain('Delivered');
+    test.verify();
+  });
+
+  it('shows how one goes on', async () => {
+    const test = new PageTest('deliveries', DeliveriesPage).may('alerts.read');
+    await test.visit('/deliveries');
+    await test.answer('/api/alerts/deliveries', { items: [delivery({})], nextCursor: null });
+    test.news.next(delivery({ state: 'delivered', lastError: null, attempts: 9 }));
+    await test.until(() => test.text.includes('Delivered'));
+    expect(test.text).not.toContain('more');
+    test.news.next(delivery({ count: 500 }));
+    await test.until(() => test.text.includes('printers gone · printer-001 and 499 more'));
+    test.news.next(delivery({ state: 'delivered', lastError: null }));
+    await test.until(() => test.text.includes('Delivered'));
+    expect(test.text).not.toContain('Answered 500');
     test.verify();
   });
 

@@ -6,7 +6,6 @@ import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { MatSelectModule } from '@angular/material/select';
 import { RouterLink } from '@angular/router';
 import type { Alert } from '@gwanje/contracts';
-import { interval } from 'rxjs';
 import { EventStream } from '../../core/events/event-stream';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
@@ -17,9 +16,6 @@ import { AlertsApi } from './alerts-api';
 import { Listing } from './listing';
 import { en } from './words/en';
 import { ko } from './words/ko';
-
-/** No news tell of alerts: the passing of time makes most of them. */
-const REFRESH_MS = 5_000;
 
 /** What rules have fired: what goes on, and what is over. */
 @Component({
@@ -48,12 +44,12 @@ export class FiredPage {
   protected readonly alerts = new Listing<Alert>((cursor) => this.api.fired(this.state(), cursor));
 
   constructor() {
-    interval(REFRESH_MS)
+    const events = inject(EventStream);
+    events
+      .news('alert')
       .pipe(takeUntilDestroyed())
-      .subscribe(() => void this.alerts.refresh());
-    inject(EventStream)
-      .opened.pipe(takeUntilDestroyed())
-      .subscribe(() => void this.alerts.load());
+      .subscribe((news) => this.alerts.note(news, this.isAskedFor(news)));
+    events.opened.pipe(takeUntilDestroyed()).subscribe(() => void this.alerts.load());
     void this.alerts.load();
   }
 
@@ -80,5 +76,10 @@ export class FiredPage {
       case 'error_rate':
         return details.error_rate(number('failed'), number('ended'));
     }
+  }
+
+  private isAskedFor({ resolvedAt }: Alert): boolean {
+    const state = this.state();
+    return state === '' || state === (resolvedAt === null ? 'open' : 'resolved');
   }
 }

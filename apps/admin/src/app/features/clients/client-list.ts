@@ -10,6 +10,7 @@ export interface ClientFilters {
   group?: string;
   /** `site` or `site=seoul`. */
   label?: string;
+  update?: 'rolled_back';
   /** Part of the name. */
   q?: string;
 }
@@ -151,8 +152,8 @@ export class ClientList {
   }
 }
 
-function matcher({ status, group, label, q }: ClientFilters): ((client: Client) => boolean) | null {
-  if (!status && !group && !label && !q) return null;
+function matcher({ status, group, label, update, q }: ClientFilters): ((client: Client) => boolean) | null {
+  if (!status && !group && !label && !update && !q) return null;
   const [key = '', ...values] = (label ?? '').split('=');
   const value = values.length > 0 ? values.join('=') : null;
   const part = q?.toLowerCase();
@@ -160,5 +161,6 @@ function matcher({ status, group, label, q }: ClientFilters): ((client: Client) 
     (!status || client.status === status) &&
     (!group || client.groups.includes(group)) &&
     (!label || (value === null ? key in client.labels : client.labels[key] === value)) &&
+    (!update || client.agent?.rolledBack !== undefined) &&
     (!part || client.name.toLowerCase().includes(part));
 }

@@ -108,6 +108,17 @@ describe('the page of all clients', () => {
     await until(() => page.querySelector('[role=table]')?.getAttribute('aria-rowcount') === '4');
   });
 
+  it('lists those that gave up an update of their agent', async () => {
+    await visit('/clients?update=rolled_back');
+    const agent = { version: '1.0.0', platform: 'linux', actions: [] };
+    await list([
+      client('a', { agent }),
+      client('b', { agent: { ...agent, rolledBack: { version: '1.5.0' } } }),
+      client('c'),
+    ]);
+    expect(found()).toBe('1 found');
+  });
+
   it('says what to do next when there is none, by what the person may do', async () => {
     await visit();
     await list([]);

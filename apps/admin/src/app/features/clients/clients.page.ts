@@ -54,6 +54,7 @@ export class ClientsPage {
   readonly status = input<string>();
   readonly group = input<string>();
   readonly label = input<string>();
+  readonly update = input<string>();
   readonly q = input<string>();
 
   private readonly router = inject(Router);
@@ -69,7 +70,10 @@ export class ClientsPage {
   protected readonly rowHeight = computed(() => (this.breakpoint()?.matches ? CARD_HEIGHT : ROW_HEIGHT));
 
   protected readonly knownStatus = computed(() => STATES.find((state) => state === this.status()));
-  protected readonly filtered = computed(() => Boolean(this.knownStatus() ?? this.group() ?? this.label() ?? this.q()));
+  protected readonly knownUpdate = computed(() => (this.update() === 'rolled_back' ? 'rolled_back' : undefined));
+  protected readonly filtered = computed(() =>
+    Boolean(this.knownStatus() ?? this.group() ?? this.label() ?? this.knownUpdate() ?? this.q()),
+  );
   protected readonly isLive = computed(() => this.events.connection().state === 'live');
   protected readonly mayManage = computed(() => may(this.user(), 'clients.manage'));
   /** The one of the address is offered too, if no client is in it now. */
@@ -83,6 +87,7 @@ export class ClientsPage {
         status: this.knownStatus(),
         group: this.group(),
         label: this.label(),
+        update: this.knownUpdate(),
         q: this.q(),
       };
       untracked(() => this.list.filters.set(filters));
@@ -94,7 +99,7 @@ export class ClientsPage {
   }
 
   protected clearFilters(): void {
-    this.filter({ status: null, group: null, label: null, q: null });
+    this.filter({ status: null, group: null, label: null, update: null, q: null });
   }
 
   protected refresh(): void {

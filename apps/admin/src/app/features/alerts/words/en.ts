@@ -100,6 +100,7 @@ export const en = {
   deliveries: {
     lead: 'What each channel was told, and why it could not be',
     news: { firing: 'Alert', resolved: 'Over', test: 'Test' },
+    withMore: (subject: string, more: string): string => `${subject} and ${more} more`,
     states: { pending: 'On its way', delivered: 'Delivered', failed: 'Failed' },
     channel: 'Channel',
     what: 'News',

@@ -102,6 +102,7 @@ export const ko: Words = {
   deliveries: {
     lead: '각 채널에 전한 내용과 전하지 못한 이유입니다',
     news: { firing: '알림', resolved: '종료', test: '시험' },
+    withMore: (subject, more) => `${subject} 외 ${more}건`,
     states: { pending: '전송 중', delivered: '전달됨', failed: '실패' },
     channel: '채널',
     what: '내용',

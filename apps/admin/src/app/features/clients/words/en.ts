@@ -1,3 +1,11 @@
+import type { RollbackReason } from '@gwanje/contracts';
+
+const ROLLBACKS: Record<RollbackReason, string> = {
+  late: 'it had no connection in time',
+  ended: 'it ended before it had a connection',
+  damaged: 'its file was damaged',
+};
+
 /** English, and the shape of the catalogue. */
 export const en = {
   status: 'State',
@@ -14,6 +22,9 @@ export const en = {
     lead: (online: string, all: string): string => `${online} of ${all} online`,
     search: 'Search by name',
     labelHint: 'site or site=seoul',
+    update: 'Update',
+    rolledBack: 'Rolled back',
+    gaveUp: (version: string): string => `${version} rolled back`,
     add: 'Add a client',
     enrol: 'Enrol machines',
     found: (count: string): string => `${count} found`,
@@ -29,6 +40,9 @@ export const en = {
     id: 'Id',
     version: 'Version',
     platform: 'Platform',
+    update: 'Update',
+    rolledBack: (version: string, reason?: RollbackReason): string =>
+      `The update to ${version} was rolled back${reason ? `: ${ROLLBACKS[reason]}` : ''}`,
     created: 'Added',
     noAgent: 'Its agent has never been here. Start it with the client’s key.',
     actions: 'Actions that it offers',
