@@ -21,6 +21,11 @@ const AT_ONCE = 200;
 /** Of those that are carried out without a queue. */
 const AT_ONCE_HERE = 20;
 const LONGEST_ERROR = 500;
+/** SQL on `alert_deliveries d`. What is over is told when it has been told, or been given up to tell, that it began. */
+const DUE = `d.state = 'pending' AND d.due_at <= now() AND NOT (d.news = 'resolved' AND EXISTS (
+  SELECT FROM alert_deliveries f WHERE f.rule_id = d.rule_id AND f.channel_id = d.channel_id AND f.gathers_until <= d.gathers_until
+    AND f.news = 'firing' AND f.state = 'pending'
+))`;
 
 interface Claimed extends Address {
   deliveryId: string;
@@ -60,7 +65,7 @@ export class Postman implements BeforeApplicationShutdown {
   async sweep(): Promise<void> {
     try {
       const due = await this.database.query<{ id: string; attempts: number }[]>(
-        `SELECT id, attempts FROM alert_deliveries WHERE state = 'pending' AND due_at <= now() ORDER BY due_at LIMIT ${AT_ONCE}`,
+        `SELECT id, attempts FROM alert_deliveries d WHERE ${DUE} ORDER BY due_at LIMIT ${AT_ONCE}`,
       );
       if (this.queue.client.status !== 'ready') {
         if (this.config.has('worker')) await Promise.all(due.slice(0, AT_ONCE_HERE).map(({ id }) => this.carryOut(id)));
@@ -98,14 +103,10 @@ export class Postman implements BeforeApplicationShutdown {
     this.store.announce({ alerts: [], deliveries: [id] });
   }
 
-  /** What is over is not told before what waits to be told of its start. */
   private async claim(id: string): Promise<Claimed | undefined> {
     const [[taken]] = await this.database.query<[{ attempt: number; turn: number }[], number]>(
       `UPDATE alert_deliveries d SET attempts = attempts + 1, due_at = now() + make_interval(secs => $2)
-       WHERE id = $1 AND state = 'pending' AND due_at <= now() AND NOT (news = 'resolved' AND EXISTS (
-         SELECT FROM alert_deliveries f WHERE f.rule_id = d.rule_id AND f.channel_id = d.channel_id AND f.news = 'firing' AND f.state = 'pending'
-           AND f.attempts = 0 AND f.due_at <= now()
-       )) RETURNING attempts AS attempt, attempts - attempts_allowed + ${TRIES} AS turn`,
+       WHERE id = $1 AND ${DUE} RETURNING attempts AS attempt, attempts - attempts_allowed + ${TRIES} AS turn`,
       [id, LEASE_SECONDS],
     );
     if (!taken) return undefined;
