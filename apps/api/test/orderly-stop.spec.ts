@@ -1,6 +1,15 @@
+import Redis from 'ioredis';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { DataSource } from 'typeorm';
+import { startRedis } from '../../../tools/servers/redis';
 import { HotDatabase } from '../src/core/database/hot-database';
-import { eventually, TestEnvironment } from './support/environment';
+import { createDatabase, eventually, TestEnvironment } from './support/environment';
+import { ServerProcess } from './support/server-process';
 import { TcpProxy } from './support/tcp-proxy';
 
 describe('an orderly stop', () => {
@@ -23,4 +32,34 @@ describe('an orderly stop', () => {
     await Promise.all(networks.map((network) => network.close()));
     await env.discard();
   }, 90_000);
+
+  it('hears what Redis refuses, also when nobody waits for the answer', async () => {
+    const args = [join('tools', 'jest', 'run-from-source.cjs'), join('apps', 'api', 'test', 'support', 'subscribe-and-leave.ts')];
+    expect(await promisify(execFile)(process.execPath, args)).toMatchObject({ stdout: 'left\n' });
+  });
+
+  it('is one while Redis, just back, has not yet answered what was asked for after the reconnection', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gwanje-redis-'));
+    const redis = await startRedis(folder);
+    const network = await TcpProxy.create(redis.url);
+    const admin = new Redis(redis.url);
+    const settings = { DATABASE_URL: await createDatabase(), REDIS_URL: network.url.replace('http', 'redis'), JWT_SECRET: randomUUID() + randomUUID() };
+    const server = await ServerProcess.start({ ...settings, AUDIT_KEY_FILE: join(folder, 'audit-key.pem') });
+    try {
+      const before = network.open;
+      await admin.client('PAUSE', 600_000, 'ALL');
+      network.cut();
+      await eventually(() => expect(network.open).toBe(0));
+      network.mend();
+      await eventually(() => expect(network.open).toBe(before));
+      await server.stop();
+      expect([server.exitCode, server.output]).toEqual([0, expect.not.stringContaining('Connection is closed')]);
+    } finally {
+      await server.kill();
+      admin.disconnect();
+      await network.close();
+      await redis.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 120_000);
 });

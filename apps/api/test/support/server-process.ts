@@ -38,6 +38,16 @@ export class ServerProcess {
     return stopChild(this.child, 'SIGTERM');
   }
 
+  /** What it has written until now. */
+  get output(): string {
+    return this.log;
+  }
+
+  /** How it ended: 0 is in order. */
+  get exitCode(): number | null {
+    return this.child.exitCode;
+  }
+
   /** The power cut. */
   kill(): Promise<void> {
     return stopChild(this.child, 'SIGKILL');

@@ -15,7 +15,7 @@ export class RedisTransport extends NewsTransport {
   constructor(url: string) {
     super();
     this.publisher = connectRedis(url, 'publish');
-    // A refusal of the subscription that the library makes by itself would be heard by nobody, and would end the process.
+    // It subscribes by itself, to know from when on it hears.
     this.subscriber = connectRedis(url, 'subscribe', { autoResubscribe: false, maxRetriesPerRequest: null });
   }
 
@@ -48,9 +48,7 @@ export class RedisTransport extends NewsTransport {
       await this.subscriber.subscribe(CHANNEL);
       this.deafUntil = performance.now();
     } catch (error) {
-      if (this.subscriber.status !== 'ready') return;
-      this.log.warn(`not subscribed: ${(error as Error).message}`);
-      this.subscriber.disconnect(true);
+      if (this.subscriber.status === 'ready') this.log.warn(`not subscribed: ${(error as Error).message}`);
     }
   }
 }

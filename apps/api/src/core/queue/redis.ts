@@ -33,6 +33,7 @@ export function connectRedis(address: string, name: string, options: RedisOption
     redis.ping().then(() => clearTimeout(deadline), () => clearTimeout(deadline));
   }, PING_MS).unref();
   redis.once('end', () => clearInterval(pings));
+  hearRefusals(redis);
   let away = false;
   redis.on('error', (error: Error) => {
     if (!away) log.warn(`away: ${error.message}`);
@@ -43,6 +44,22 @@ export function connectRedis(address: string, name: string, options: RedisOption
     away = false;
   });
   return redis;
+}
+
+/**
+ * After a reconnection the library asks by itself for what the connection had: a refusal would be heard by nobody, and end the process. A
+ * connection that was refused it is made anew.
+ */
+function hearRefusals(redis: Redis): void {
+  for (const name of ['select', 'subscribe', 'psubscribe'] as const) {
+    const ask = redis[name].bind(redis) as (...args: unknown[]) => Promise<unknown>;
+    const askAndHear = (...args: unknown[]): Promise<unknown> => {
+      const answer = ask(...args);
+      answer.catch(() => redis.status === 'ready' && redis.disconnect(true));
+      return answer;
+    };
+    Object.assign(redis, { [name]: askAndHear });
+  }
 }
 
 export const isCluster = (address: string): boolean => /^rediss?-cluster:/.test(address);
