@@ -9,6 +9,7 @@ import type { Server } from 'node:https';
 import { AppModule } from './app.module';
 import type { Config } from './core/config/config';
 import { refuseAddress } from './core/errors/problem.filter';
+import { boundAnswers } from './core/http/answers';
 import { BODY_BYTES, readBodies } from './core/http/bodies';
 import { serveConsole } from './core/http/console';
 import { logRequests } from './core/http/request-log';
@@ -52,6 +53,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     done();
   });
   readBodies(fastify);
+  boundAnswers(fastify, config.ANSWER_MS);
   logRequests(fastify);
   routeUpgrades(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false, bodyParser: false });

@@ -3,6 +3,7 @@ import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Redis from 'ioredis';
+import { Client } from 'pg';
 import request from 'supertest';
 import type { TLSSocket } from 'node:tls';
 import { RateLimits } from '../src/core/access/rate-limits';
@@ -156,4 +157,34 @@ it('a limit counts each call of a crowd once', async () => {
   await Promise.all(Array.from({ length: 6_000 }, call));
   await expect(call()).rejects.toThrow('More than 6000 calls');
   await env.destroy();
+});
+
+describe('a caller who waits for something that does not come', () => {
+  let env: TestEnvironment;
+  beforeAll(async () => (env = await TestEnvironment.create({ ANSWER_MS: '3000', DB_HOT_QUERY_MS: '60000' })));
+  afterAll(() => env.destroy());
+
+  it('is told so, finds what came of it by the same key, and a stream goes on', async () => {
+    const client = await env.client('held');
+    const agent = await env.connect(client);
+    const body = { clientId: client.id, action: 'noop', payload: {} };
+    const create = (): request.Test => env.post('/api/commands', body).set('Idempotency-Key', 'held');
+    const holder = new Client({ connectionString: env.databaseUrl });
+    await holder.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT 1 FROM clients WHERE id = $1 FOR UPDATE', [client.id]);
+    const answer = await create();
+    expect([answer.status, answer.headers['retry-after'], answer.headers['content-type'], (answer.body as { code: string }).code]).toEqual([
+      503, '2', expect.stringContaining('application/problem+json'), 'no_answer_in_time',
+    ]);
+    await holder.query('COMMIT');
+    await holder.end();
+    let id = '';
+    await eventually(async () => {
+      ({ id } = (await create().expect(201)).body as { id: string });
+    });
+    await eventually(() => expect(agent.received.map((command) => command.id)).toEqual([id]));
+    expect(await env.sql('SELECT count(*)::integer AS count FROM commands')).toEqual([{ count: 1 }]);
+    expect(agent.closed).toBe(false);
+  });
 });

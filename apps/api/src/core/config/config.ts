@@ -77,6 +77,8 @@ export class Config {
   /** Most calls a minute of one person's session, token or agent's key, and from one address where nobody is known; 0 is no limit. */
   @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_CALLER = 600_000;
   @Type(() => Number) @IsInt() @Min(0) RATE_LIMIT_ADDRESS = 6_000;
+  /** Milliseconds after which a caller who has no answer is told so. */
+  @Type(() => Number) @IsInt() @Min(100) ANSWER_MS = 30_000;
 
   @IsOptional()
   @IsEmail({ require_tld: false })
