@@ -11,6 +11,8 @@ import { PayloadSecrets } from './payload-secrets.service';
 import { RightOfWay } from './right-of-way';
 
 const CATCH_UP_MS = 2_000;
+/** While the news of other processes does not come. */
+const DEAF_CATCH_UP_MS = 500;
 const IS_OUTSTANDING = `c.status IN ('dispatched', 'running') AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
 
 interface Parcel {
@@ -45,10 +47,13 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
       if (!this.gateway.holds(clientId)) return;
       void this.deliver([clientId]).then(() => this.dispatcher.wake([clientId]).catch((error: Error) => this.log.warn(error.message)));
     });
+    let lookedAt = performance.now();
     this.timer = setInterval(() => {
+      if (this.bus.listeningForMs > 0 && performance.now() - lookedAt < CATCH_UP_MS) return;
+      lookedAt = performance.now();
       this.lookAtAll = true;
       void this.deliver([]);
-    }, CATCH_UP_MS);
+    }, DEAF_CATCH_UP_MS);
   }
 
   onApplicationShutdown(): void {
