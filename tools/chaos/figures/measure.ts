@@ -2,13 +2,17 @@ import { messageOf } from '../../servers/process';
 import type { Backends } from '../backends';
 import { check } from '../checker';
 import { describeOutcome } from '../report';
-import { World, type WorldSettings } from '../world';
+import { countOpen } from '../witnesses';
+import { until, World, type WorldSettings } from '../world';
 import { describeFigures, type Figure, isWithin } from './figure';
 import { SCENARIOS } from './scenarios';
 import { WatchedFleet } from './watched-fleet';
 
 const SETTLE_MS = 90_000;
 const SIMULATED = 1_000;
+const BACKLOG_MS = 300_000;
+/** Commands that are not at an end although nothing waits for long. */
+const UNDER_WAY = 60;
 
 /** Each promise by itself, under one load; false when something was lost, doubled or unexplained. What is beyond its bound is said to be. */
 export async function measure(
@@ -26,6 +30,8 @@ export async function measure(
     world.load.start();
     for (const scenario of SCENARIOS) {
       if (only && !only.some((part) => scenario.name.includes(part))) continue;
+      // What one leaves behind slows no other.
+      await until(BACKLOG_MS, 'what waited is done', async () => (await countOpen(world.databaseUrl)) < UNDER_WAY);
       say(`${scenario.name} …`);
       figures.push(...(await scenario.run(world, fleet)));
     }

@@ -20,6 +20,14 @@ export class WatchedFleet extends Fleet {
     if (change === 1) this.arrivals.push(Date.now());
   }
 
+  /** Has all of them come back: by turns to each server. */
+  async spread(): Promise<void> {
+    const awaited = this.arrivals.length + this.identities.length;
+    this.cut(false);
+    await until(60_000, 'all simulated agents are back', () => Promise.resolve(this.arrivals.length >= awaited));
+    await this.whole();
+  }
+
   /** Resolves when all of them are live. */
   whole(withinMs = 60_000): Promise<void> {
     return until(withinMs, 'all simulated agents are connected', async () => {

@@ -128,12 +128,13 @@ export class HttpLink {
     this.replays.add(copy);
   }
 
-  /** By turns; a server that is not there is passed over. Rejects when none is. */
+  /** By turns; a server that is not there is passed over, and each is tried once. Rejects when none is. */
   private async send(call: Call): Promise<IncomingMessage> {
     let fault: unknown;
+    const first = this.turn++;
     for (let tries = 0; tries < this.targets.length; tries++) {
       try {
-        return await this.sendTo(this.nextTarget(), call);
+        return await this.sendTo(this.target(first + tries), call);
       } catch (error) {
         fault = error;
         // Once it may have been heard, it is for the caller to say it again.
@@ -163,7 +164,7 @@ export class HttpLink {
           at: Date.now(),
           call: `${method} ${path}`,
           status: 0,
-          body: `no answer within ${PATIENCE_MS} ms`,
+          body: `no answer within ${PATIENCE_MS} ms, ${new Date().toISOString()}`,
         });
         outgoing.destroy(new Error('no answer'));
       });
@@ -179,7 +180,7 @@ export class HttpLink {
   }
 
   private upgrade({ method, url, rawHeaders }: IncomingMessage, near: Socket, head: Buffer): void {
-    const far = connect(this.nextTarget(), '127.0.0.1', () => {
+    const far = connect(this.target(this.turn++), '127.0.0.1', () => {
       const lines = rawHeaders.reduce((text, word, at) => text + word + (at % 2 ? '\r\n' : ': '), '');
       far.write(`${method} ${url} HTTP/1.1\r\n${lines}\r\n`);
       far.write(head);
@@ -194,8 +195,8 @@ export class HttpLink {
     }
   }
 
-  private nextTarget(): number {
-    const port = this.targets[this.turn++ % this.targets.length];
+  private target(turn: number): number {
+    const port = this.targets[turn % this.targets.length];
     if (port === undefined) throw new Error('no server behind this link');
     return port;
   }
