@@ -1,6 +1,4 @@
-import type { RollbackReason } from '@gwanje/contracts';
-
-const ROLLBACKS: Record<RollbackReason, string> = {
+const ROLLBACKS: Record<string, string> = {
   late: 'it had no connection in time',
   ended: 'it ended before it had a connection',
   damaged: 'its file was damaged',
@@ -41,8 +39,8 @@ export const en = {
     version: 'Version',
     platform: 'Platform',
     update: 'Update',
-    rolledBack: (version: string, reason?: RollbackReason): string =>
-      `The update to ${version} was rolled back${reason ? `: ${ROLLBACKS[reason]}` : ''}`,
+    rolledBack: (version: string, reason?: string): string =>
+      `The update to ${version} was rolled back${reason ? `: ${ROLLBACKS[reason] ?? reason}` : ''}`,
     created: 'Added',
     noAgent: 'Its agent has never been here. Start it with the client’s key.',
     actions: 'Actions that it offers',

@@ -1,7 +1,6 @@
-import type { RollbackReason } from '@gwanje/contracts';
 import type { Words } from './en';
 
-const ROLLBACKS: Record<RollbackReason, string> = {
+const ROLLBACKS: Record<string, string> = {
   late: '제한 시간 안에 접속하지 못했습니다',
   ended: '접속하기 전에 종료되었습니다',
   damaged: '파일이 손상되었습니다',
@@ -42,7 +41,8 @@ export const ko: Words = {
     version: '버전',
     platform: '플랫폼',
     update: '업데이트',
-    rolledBack: (version, reason) => `${version} 업데이트를 되돌렸습니다${reason ? `: ${ROLLBACKS[reason]}` : ''}`,
+    rolledBack: (version, reason) =>
+      `${version} 업데이트를 되돌렸습니다${reason ? `: ${ROLLBACKS[reason] ?? reason}` : ''}`,
     created: '추가한 시각',
     noAgent: '에이전트가 한 번도 접속하지 않았습니다. 클라이언트의 키로 에이전트를 시작하세요.',
     actions: '실행할 수 있는 동작',
