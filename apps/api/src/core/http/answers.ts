@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { Unavailable } from '../errors/errors';
 
-/** Files take as long as the other side's line. */
-const FILES = /\/(artifacts|download|bundle)\b/;
+/** Files take as long as the other side's line, and a stream or socket stays: ten thousand of them keep nothing of their requests. */
+const LASTING = /\/(artifacts|download|bundle|events|stream|ws)\b/;
 
 /**
  * Answers every caller within so many milliseconds, however many of the parts behind it are silent one after the other: 503, when nobody knows
- * what came of it. Streams have their own end. (Fastify's `handlerTimeout` forgets a request as soon as its body is read.)
+ * what came of it. (Fastify's `handlerTimeout` forgets a request as soon as its body is read.)
  */
 export function boundAnswers(fastify: FastifyInstance, answerMs: number): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (!FILES.test(request.routeOptions.url ?? '')) {
+    if (!LASTING.test(request.routeOptions.url ?? '')) {
       const timer = setTimeout(() => {
         if (!reply.sent) void reply.send(new NoAnswer(answerMs));
       }, answerMs);
