@@ -15,6 +15,7 @@ const server = {
   transformIgnorePatterns: ['/node_modules/(?!(.*/)?(openid-client|oauth4webapi|jose|@scure/base|@noble/hashes)/)'],
   moduleNameMapper: libraries,
   modulePathIgnorePatterns: ['<rootDir>/dist'],
+  setupFilesAfterEnv: ['<rootDir>/tools/jest/empty-redis.ts'],
   globalSetup: '<rootDir>/tools/jest/global-setup.ts',
   globalTeardown: '<rootDir>/tools/jest/global-teardown.ts',
 };

@@ -9,7 +9,7 @@ declare global {
   var gwanjeServers: { servers: Pick<RunningServer, 'stop'>[]; folder: string } | undefined;
 }
 
-/** One PostgreSQL for all test files and one Redis for each worker: files never see each other's news. */
+/** One PostgreSQL for all test files, and one Redis for each worker, which every file finds empty: files never see each other's news. */
 export default async function setUp({ maxWorkers }: { maxWorkers: number }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'gwanje-test-'));
   // As root the database runs as `nobody`, who has to pass through here.

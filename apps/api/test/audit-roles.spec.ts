@@ -10,9 +10,10 @@ import { Foundation1700000000001 } from '../src/core/database/migrations/0001-fo
 import { Rights1700000000002 } from '../src/core/database/migrations/0002-rights';
 import { MIGRATIONS } from '../src/core/database/owner';
 import { startAudit } from './support/audit';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 
 const SUPERUSER = process.env['TEST_DATABASE_URL'] ?? '';
-const REDIS = process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
+const REDIS = redisOfThisWorker();
 
 describe('the database of the audit log', () => {
   const made: { databases: string[]; logins: string[] } = { databases: [], logins: [] };

@@ -2,9 +2,10 @@ import { AmqpTransport } from '../src/core/events/amqp-transport';
 import { Bus } from '../src/core/events/bus.service';
 import type { NewsTransport } from '../src/core/events/news-transport';
 import { RedisTransport } from '../src/core/events/redis-transport';
-import { eventually, redisOfThisWorker, TestEnvironment } from './support/environment';
+import { eventually, TestEnvironment } from './support/environment';
 import { describeWith } from './support/programs';
 import { Rabbit, RABBITMQ } from './support/rabbit';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { TcpProxy } from './support/tcp-proxy';
 
 jest.setTimeout(90_000);

@@ -10,8 +10,9 @@ import { RateLimits } from '../src/core/access/rate-limits';
 import { loadConfig } from '../src/core/config/config';
 import { createServer } from '../src/server';
 import { certify } from './support/certificate';
-import { eventually, redisOfThisWorker, TestEnvironment } from './support/environment';
+import { eventually, TestEnvironment } from './support/environment';
 import { describeWith } from './support/programs';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { TcpProxy } from './support/tcp-proxy';
 
 describeWith('openssl', { programs: ['openssl'] })('the server’s own TLS', () => {

@@ -4,10 +4,11 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../tools/servers/ports';
-import { ADMIN, createDatabase, dropDatabase, eventually, redisOfThisWorker } from './support/environment';
+import { ADMIN, createDatabase, dropDatabase, eventually } from './support/environment';
 import { Nginx, NGINX } from './support/nginx';
 import { describeWith } from './support/programs';
 import { RealAgent } from './support/real-agent';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { ServerProcess } from './support/server-process';
 
 jest.setTimeout(240_000);

@@ -6,7 +6,8 @@ import request from 'supertest';
 import { mostWithin, WatchedFleet } from '../../../tools/chaos/figures/watched-fleet';
 import { HttpLink } from '../../../tools/chaos/network/http-link';
 import { Random } from '../../../tools/chaos/random';
-import { ADMIN, createDatabase, dropDatabase, eventually, query, redisOfThisWorker } from './support/environment';
+import { ADMIN, createDatabase, dropDatabase, eventually, query } from './support/environment';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { ServerProcess } from './support/server-process';
 
 const AGENTS = 1_000;

@@ -7,8 +7,9 @@ import request from 'supertest';
 import { loadConfig } from '../src/core/config/config';
 import { SEALED_COLUMNS } from '../src/core/crypto/sealed-columns';
 import { tendSecrets } from '../src/secrets';
-import { createDatabase, dropDatabase, eventually, query, redisOfThisWorker, TestEnvironment } from './support/environment';
+import { createDatabase, dropDatabase, eventually, query, TestEnvironment } from './support/environment';
 import type { FakeAgent } from './support/fake-agent';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 
 /** Columns of bytes that are no secrets to open again. */
 const HASHES = [

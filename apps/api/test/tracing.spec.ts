@@ -3,9 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../../tools/servers/ports';
-import { ADMIN, createDatabase, dropDatabase, eventually, query, redisOfThisWorker } from './support/environment';
+import { ADMIN, createDatabase, dropDatabase, eventually, query } from './support/environment';
 import { FakeAgent } from './support/fake-agent';
 import { RealAgent } from './support/real-agent';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { ServerProcess } from './support/server-process';
 import { TraceReceiver } from './support/trace-receiver';
 

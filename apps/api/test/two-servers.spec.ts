@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
-import { ADMIN, createDatabase, dropDatabase, eventually, query as sql, redisOfThisWorker } from './support/environment';
+import { ADMIN, createDatabase, dropDatabase, eventually, query as sql } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { FakeAgent } from './support/fake-agent';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { ServerProcess } from './support/server-process';
 
 const PASSWORD = 'violet kettle drum';

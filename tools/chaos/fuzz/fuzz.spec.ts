@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDatabase, dropDatabase, redisOfThisWorker } from '../../../apps/api/test/support/environment';
+import { createDatabase, dropDatabase } from '../../../apps/api/test/support/environment';
 import { buildAll } from '../../start/build';
 import { Launcher } from '../../start/launcher';
 import { routesOf } from './document';
 import { describeFuzz, fuzz } from './fuzz';
 import { Target } from './target';
+import { redisOfThisWorker } from '../../../apps/api/test/support/redis-of-this-worker';
 
 const CALLS = 4_000;
 const SEED = 42;

@@ -11,6 +11,7 @@ import request from 'supertest';
 import { type Config, loadConfig } from '../../src/core/config/config';
 import { createServer } from '../../src/server';
 import { FakeAgent } from './fake-agent';
+import { redisOfThisWorker } from './redis-of-this-worker';
 
 export const ADMIN = { email: 'admin@example.com', password: 'correct horse battery' };
 
@@ -125,8 +126,6 @@ export async function createDatabase(): Promise<string> {
 export async function dropDatabase(url: string): Promise<void> {
   await query(process.env['TEST_DATABASE_URL'] ?? '', `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
 }
-
-export const redisOfThisWorker = (): string => process.env['TEST_REDIS_URLS']?.split(',')[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1] ?? '';
 
 /** Tries again until `check` does not throw, for at most ten seconds. */
 export async function eventually(check: () => Promise<void> | void, withinMs = 10_000): Promise<void> {
