@@ -120,7 +120,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'the key of a repeat is not looked at',
     patches: [
-      replace(`${API}commands/intake.ts`, 'if (!idempotency) return null;', 'if (!idempotency || id) return null;'),
+      replace(`${API}commands/intake.ts`, 'keyed.length > 0 ? this.idempotency.take(keyed) : null', 'null'),
     ],
     nemeses: named('duplicated requests', 'requests done whose answers are lost'),
   },
@@ -129,9 +129,10 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}commands/agent-words.ts`,
-        'this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []), transaction)',
-        'this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []))',
+        '    // kill point: words.before-commit',
+        '    if (audited) await this.hot.together([audited]);\n    // kill point: words.before-commit',
       ),
+      replace(`${API}commands/agent-words.ts`, 'this.commands.moveAll(moves), audited]', 'this.commands.moveAll(moves), null]'),
     ],
     nemeses: named('duplicated requests', 'requests done whose answers are lost'),
   },
@@ -140,9 +141,10 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}commands/intake.ts`,
-        'this.audit.recordAll(fresh.map(entryOf), transaction)',
-        'this.audit.recordAll(fresh.map(entryOf), this.hot)',
+        '    // kill point: intake.before-commit',
+        '    if (audited) await this.hot.together([audited]);\n    // kill point: intake.before-commit',
       ),
+      replace(`${API}commands/intake.ts`, '      audited,\n', '      null,\n'),
     ],
     nemeses: named('killed backends behind held locks'),
   },
@@ -235,8 +237,13 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}core/database/hot-database.ts`,
-        "const { command } = await this.run(client, 'COMMIT');",
-        "const command = 'COMMIT' as string;\n      await new Promise((resolve) => setTimeout(resolve));\n      setTimeout(() => this.run(client, 'COMMIT').then(() => client.release(), () => client.release(true)), 50);\n      return result;",
+        'const all = [BEGIN, ...statements, COMMIT];',
+        'const all = [BEGIN, ...statements, null];',
+      ),
+      replace(
+        `${API}core/database/hot-database.ts`,
+        'client.release(broken);',
+        "setTimeout(() => this.run(client, 'COMMIT').then(() => client.release(broken), () => client.release(true)), 50);",
       ),
     ],
     nemeses: named('killed backends of PostgreSQL', 'PostgreSQL immediate restart'),
@@ -298,8 +305,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}commands/command-store.ts`,
-        ' ORDER BY id FOR NO KEY UPDATE`, [clientIds]',
-        ' ORDER BY id`, [clientIds]',
+        "deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE'",
+        "deleted_at IS NULL ORDER BY id'",
       ),
     ],
     nemeses: named('FLUSHALL'),

@@ -6,6 +6,7 @@ import { CommandStore } from '../../apps/api/src/commands/command-store';
 import { CommandSweeps } from '../../apps/api/src/commands/command-sweeps';
 import { NewsDesk, type NewsStream } from '../../apps/api/src/commands/news-desk';
 import type { Person } from '../../apps/api/src/core/access/access';
+import { ask } from '../../apps/api/src/core/database/statement';
 import type { Filled } from './fill';
 
 export interface Case {
@@ -23,7 +24,7 @@ export function hotCases(app: INestApplicationContext, filled: Filled, adminId: 
   const { store, sweeps, reader } = parts(app);
   const everything = person(adminId, true);
   return [
-    { title: 'claim for one client', act: () => store.transaction((transaction) => store.claim([filled.client], transaction)), prepare: FREE_SLOTS },
+    { title: 'claim for one client', act: () => store.transaction((transaction) => ask(transaction, store.claim([filled.client]))), prepare: FREE_SLOTS },
     { title: 'sweep: expire', act: () => sweeps.expire(500) },
     { title: 'sweep: time out', act: () => sweeps.timeOut(500) },
     { title: 'sweep: clients with due work and a free slot', act: () => sweeps.findStarving(500), prepare: FREE_SLOTS },

@@ -4,10 +4,13 @@ import { isAway } from '../src/core/database/away';
 import { HotDatabase } from '../src/core/database/hot-database';
 import { OpenSockets } from '../src/core/database/open-sockets';
 import type { Queries } from '../src/core/database/queries';
+import { ask } from '../src/core/database/statement';
 import { SteadyClient } from '../src/core/database/steady-client';
 import { eventually, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { TcpProxy } from './support/tcp-proxy';
+
+const SLEEP = { text: 'SELECT pg_sleep(600)', values: [] };
 
 /** Between the server and its parts stands a network that the test can cut. */
 describe('a server whose parts go away', () => {
@@ -31,6 +34,11 @@ describe('a server whose parts go away', () => {
   });
 
   const through = (url: string, proxy: TcpProxy): string => Object.assign(new URL(url), { host: new URL(proxy.url).host }).toString();
+  /** Until PostgreSQL sleeps for it; it gives up by itself soon. */
+  const untilAsleep = (asked: Promise<unknown>): Promise<unknown> => {
+    const asleep = (): Promise<unknown[]> => env.sql(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`);
+    return Promise.race([asked.catch(() => undefined), eventually(async () => expect(await asleep()).toHaveLength(1))]);
+  };
   const ready = async (): Promise<{ status: number; down: string[] }> => {
     const answer = await request(env.url).get('/health/ready');
     return { status: answer.status, down: (answer.body as { down: string[] }).down };
@@ -117,19 +125,22 @@ describe('a server whose parts go away', () => {
 
   it('lives on when its connections are lost in the middle of its transactions', async () => {
     const client = await env.client('lost-in-the-middle');
-    for (const pool of [env.app.get(HotDatabase), env.app.get(DataSource)]) {
-      const transaction = pool.transaction(async (queries: Queries) => {
-        await queries.query('SELECT 1');
-        const heard = jest.spyOn(SteadyClient.prototype, 'emit');
-        database.cut();
-        // The loss is heard of while no statement waits for an answer.
-        await eventually(() => expect(heard).toHaveBeenCalledWith('error', expect.anything()));
-        heard.mockRestore();
-        await queries.query('SELECT 1');
-      });
-      expect(isAway(await transaction.catch((error: unknown) => error))).toBe(true);
-      database.mend();
-    }
+    const underWay = env.app.get(HotDatabase).together([SLEEP]);
+    await untilAsleep(underWay);
+    database.cut();
+    expect(isAway(await underWay.catch((error: unknown) => error))).toBe(true);
+    database.mend();
+    const stepByStep = env.app.get(DataSource).transaction(async (queries: Queries) => {
+      await queries.query('SELECT 1');
+      const heard = jest.spyOn(SteadyClient.prototype, 'emit');
+      database.cut();
+      // The loss is heard of while no statement waits for an answer.
+      await eventually(() => expect(heard).toHaveBeenCalledWith('error', expect.anything()));
+      heard.mockRestore();
+      await queries.query('SELECT 1');
+    });
+    expect(isAway(await stepByStep.catch((error: unknown) => error))).toBe(true);
+    database.mend();
     await eventually(async () => expect((await env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })).status).toBe(201));
   });
 
@@ -150,17 +161,18 @@ describe('a server whose parts go away', () => {
     await eventually(() => expect(agent.received).toHaveLength(1));
     // One transaction of each pool holds the command's lock when its server is gone without a word.
     const waiting: (() => void)[] = [];
-    const holding = [env.app.get(HotDatabase), env.app.get(DataSource)].map((pool) =>
-      pool.transaction(async (queries: Queries) => {
-        await queries.query('SELECT 1 FROM commands WHERE id = $1 FOR SHARE', [id]);
-        await new Promise<void>((goOn) => waiting.push(goOn));
-        await queries.query('SELECT 1');
-      }),
-    );
-    await eventually(() => expect(waiting).toHaveLength(2));
+    const lock = { text: 'SELECT 1 FROM commands WHERE id = $1 FOR SHARE', values: [id] };
+    const stepByStep = env.app.get(DataSource).transaction(async (queries: Queries) => {
+      await ask(queries, lock);
+      await new Promise<void>((goOn) => waiting.push(goOn));
+      await queries.query('SELECT 1');
+    });
+    await eventually(() => expect(waiting).toHaveLength(1));
+    const underWay = env.app.get(HotDatabase).together([lock, SLEEP]);
+    await untilAsleep(underWay);
     database.freeze();
     waiting.forEach((goOn) => goOn());
-    const ends = await Promise.allSettled(holding);
+    const ends = await Promise.allSettled([stepByStep, underWay]);
     expect(ends.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await eventually(async () => expect(await agent.post(`/api/commands/${id}/result`, { success: true })).toBe(200));
     expect((await env.post('/api/commands', { clientId: client.id, action: 'noop', payload: {} })).status).toBe(201);

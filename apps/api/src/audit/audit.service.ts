@@ -6,6 +6,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { type Actor, type ProvenPerson, type Refusal, type RefusalRecorder, SYSTEM } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
+import { ask, type Statement } from '../core/database/statement';
 import { isStorable } from '../core/http/request-hygiene';
 import { redact, redactText } from '../core/redaction/redact';
 import { AuditUnavailable } from './audit.errors';
@@ -54,20 +55,28 @@ export class AuditService implements RefusalRecorder, OnApplicationBootstrap, Be
 
   /** The same for any number of entries, in one statement. */
   async recordAll(entries: readonly AuditEntry[], transaction: Queries): Promise<void> {
+    const statement = this.recording(entries);
+    if (!statement) return;
+    await ask(transaction, statement).catch((fault: Error) => {
+      throw statement.blame(fault);
+    });
+  }
+
+  /** The same as a statement; null when there is nothing to record. */
+  recording(entries: readonly AuditEntry[]): (Statement<never> & { blame: (fault: Error) => AuditUnavailable }) | null {
     const rows = entries.filter((entry) => this.gate.admits(entry)).map(valuesOf);
-    if (rows.length === 0) return;
-    try {
-      await transaction.query(
-        `INSERT INTO audit_log (id, actor_type, actor_id, actor_name, actor_token_id, address, action, target_type, target_id, target_name, client_id,
+    if (rows.length === 0) return null;
+    return {
+      text: `INSERT INTO audit_log (id, actor_type, actor_id, actor_name, actor_token_id, address, action, target_type, target_id, target_name, client_id,
            outcome, before, after, detail, request_id)
          SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
            $11::uuid[], $12::text[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::text[])`,
-        rows[0]?.map((_, column) => rows.map((row) => row[column])),
-      );
-    } catch (error) {
-      this.log.error(`${entries[0]?.action} was not recorded, and so not done: ${(error as Error).message}`);
-      throw new AuditUnavailable(error);
-    }
+      values: (rows[0] ?? []).map((_, column) => rows.map((row) => row[column] ?? null)),
+      blame: (fault) => {
+        this.log.error(`${entries[0]?.action} was not recorded, and so not done: ${fault.message}`);
+        return new AuditUnavailable(fault);
+      },
+    };
   }
 
   refused(refusal: Refusal): Promise<void> {

@@ -7,6 +7,7 @@ import type { AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import type { Queries } from '../core/database/queries';
+import type { Statement } from '../core/database/statement';
 
 export interface KeyView {
   id: string;
@@ -14,6 +15,10 @@ export interface KeyView {
   /** When a rotation ends it; null while it is the newest. */
   validUntil: Date | null;
 }
+
+/** SQL: those of the keys $1 that are not valid any more. */
+const ENDED = `FROM unnest($1::uuid[]) k
+  WHERE NOT EXISTS (SELECT FROM client_keys WHERE id = k AND (valid_until IS NULL OR valid_until > now()))`;
 
 /** The agents' keys `sk_<client>_<secret>`: 192 random bits, shown once, stored as SHA-256 (nobody guesses them, so no slow hash). */
 @Injectable()
@@ -74,12 +79,12 @@ export class ClientKeys {
 
   /** Of these keys, those that are not valid any more. */
   async ended(keyIds: readonly string[], transaction: Queries = this.hot): Promise<string[]> {
-    const rows = await transaction.query<{ id: string }[]>(
-      `SELECT k AS id FROM unnest($1::uuid[]) k WHERE NOT EXISTS (
-         SELECT 1 FROM client_keys WHERE id = k AND (valid_until IS NULL OR valid_until > now()))`,
-      [keyIds],
-    );
+    const rows = await transaction.query<{ id: string }[]>(`SELECT k AS id ${ENDED}`, [keyIds]);
     return rows.map(({ id }) => id);
+  }
+
+  requireValid(keyIds: readonly string[]): Statement<never> {
+    return { text: `SELECT refuse('ended_key') ${ENDED}`, values: [keyIds] };
   }
 
   private async findAll(hashes: Buffer[]): Promise<(Omit<AgentPrincipal, 'origin'> | null)[]> {

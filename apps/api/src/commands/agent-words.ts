@@ -7,6 +7,7 @@ import { type AuditEntry, AuditService } from '../audit/audit.service';
 import { AgentKeys, type AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
+import { ask, refusalOf } from '../core/database/statement';
 import { Conflict, Hidden, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { CommandMetrics, type Moved } from './command-metrics';
@@ -54,8 +55,10 @@ export class AgentWords {
 
   private async write(group: Word[]): Promise<void[]> {
     const [word] = group;
-    const moved = (await this.writeForeseen(group)) ?? (group.length === 1 && word ? await this.weigh(word) : null);
-    if (!moved) throw new Error('a word of these needs a closer look');
+    const moved = await this.writeForeseen(group).catch((fault: Error) => {
+      if (word && group.length === 1 && refusalOf(fault)) return this.weigh(word);
+      throw fault;
+    });
     // kill point: words.after-commit
     this.metrics.noteEnded(moved);
     this.announce(group);
@@ -63,26 +66,15 @@ export class AgentWords {
     return group.map(() => undefined);
   }
 
-  /** Null, and nothing is written, when something is not as foreseen. */
-  private async writeForeseen(group: Word[]): Promise<Moved[] | null> {
+  /** Refuses when something is not as foreseen. */
+  private async writeForeseen(group: Word[]): Promise<Moved[]> {
     // In the order of their ids, so that two groups never wait for each other.
     const moves = group.map(moveOf).sort((a, b) => (a.id < b.id ? -1 : 1));
     const keyIds = [...new Set(group.map(({ agent }) => agent.keyId))];
-    try {
-      return await this.hot.transaction(async (transaction) => {
-        const [ended, moved] = await Promise.all([
-          this.keys.ended(keyIds, transaction),
-          this.commands.moveAll(moves, transaction),
-          this.audit.recordAll(group.flatMap((word) => entryOf(word) ?? []), transaction),
-        ]);
-        if (ended.length > 0 || moved.length !== moves.length) throw UNFORESEEN;
-        // kill point: words.before-commit
-        return moved;
-      });
-    } catch (error) {
-      if (error === UNFORESEEN) return null;
-      throw error;
-    }
+    const audited = this.audit.recording(group.flatMap((word) => entryOf(word) ?? []));
+    // kill point: words.before-commit
+    const [, moved] = await this.hot.together([this.keys.requireValid(keyIds), this.commands.moveAll(moves), audited]);
+    return moved;
   }
 
   /** Judges one word by what its command is, which stays so until the commit. */
@@ -94,8 +86,7 @@ export class AgentWords {
       if (command?.clientId !== word.agent.id) throw hidden(word);
       if (!isNews(word, command)) return [];
       const move = { ...moveOf(word), from: [command.status], attempt: command.attempt, final: false };
-      const moved = await this.commands.moveAll([move], transaction);
-      if (moved.length !== 1) throw new Error(`command ${command.id} changed under its lock`);
+      const moved = await ask(transaction, this.commands.moveAll([move]));
       if (word.kind === 'result' && mayFollow(word.body, move.to)) await this.commands.retryIfDue({ ...command, status: move.to }, true, transaction);
       const entry = entryOf(word);
       if (entry) await this.audit.record(entry, transaction);
@@ -111,7 +102,6 @@ export class AgentWords {
   }
 }
 
-const UNFORESEEN = new Error('not as foreseen');
 const hidden = ({ kind, id }: Word): Hidden => new Hidden(`commands.${kind}`, { type: 'command', id });
 
 /** The move that a word makes when nothing stands against it. */

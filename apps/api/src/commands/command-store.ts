@@ -4,6 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Person } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
+import type { Statement } from '../core/database/statement';
 import type { Moved } from './command-metrics';
 import { type CommandView, VIEW } from './command-view';
 import { type Outstanding, OUTSTANDING } from './outstanding';
@@ -74,6 +75,8 @@ export const STARVING = `c.status = 'online'
   AND (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() LIMIT 1) IS NOT NULL
   AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency`;
 
+/** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */
+const HELD = 'id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE';
 /** SQL: seconds since the command was created, or since it was due at first if that was later. */
 const WAITED = 'extract(epoch FROM now() - greatest(created_at, not_before))::float8';
 const RETRY_BASE_SECONDS = 1;
@@ -91,10 +94,10 @@ export class CommandStore {
     return this.database.transaction(work);
   }
 
-  /** One statement for any number of commands; answers them in the same order, as people see them. Leaves out those whose client was removed. */
-  async insertAll(commands: readonly NewCommand[], transaction: Queries): Promise<Map<string, CommandView>> {
-    const rows = await transaction.query<CommandView[]>(
-      `WITH added AS (
+  /** Any number of commands for clients that the transaction holds; answers them as people see them. */
+  insertAll(commands: readonly NewCommand[]): Statement<CommandView> {
+    return {
+      text: `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
            authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent)
          SELECT n.id, n."clientId", n."batchId", n.action, n.payload, n.priority, n."timeoutMs", n."notBefore", coalesce(n."notBefore", now()), n."expiresAt",
@@ -102,33 +105,35 @@ export class CommandStore {
          FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "batchId" uuid, action text, payload jsonb, priority smallint, "timeoutMs" integer,
            "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer, "secretParameters" text[],
            "sealedSecrets" bytea, traceparent text)
-         JOIN clients ON clients.id = n."clientId" AND clients.deleted_at IS NULL
          RETURNING *
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added
        )
        SELECT ${VIEW} FROM added c`,
-      [JSON.stringify(commands.map(asRecord))],
-    );
-    return new Map(rows.map((row) => [row.id, row]));
+      values: [JSON.stringify(commands.map(asRecord))],
+    };
   }
 
-  /** One statement for any number of commands that differ only in id and client. */
-  async insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], transaction: Queries): Promise<void> {
-    await transaction.query(
-      `WITH added AS (
+  insertBatch({ id, action, total, createdBy }: { id: string; action: string; total: number; createdBy: string }): Statement<never> {
+    return { text: 'INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', values: [id, action, total, createdBy] };
+  }
+
+  /** Any number of commands that differ only in id and client. */
+  insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[]): Statement<never> {
+    return {
+      text: `WITH added AS (
          INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
            authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent)
          SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13, $14, $15
          FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
-      [
+      values: [
         ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
         command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy, command.rightsVersion,
         command.secretParameters, command.sealedSecrets, command.traceparent ?? null,
       ],
-    );
+    };
   }
 
   async lock(id: string, transaction: EntityManager): Promise<LockedCommand | undefined> {
@@ -140,24 +145,29 @@ export class CommandStore {
   }
 
   /**
-   * Those of these clients that are online, locked until the end of the transaction: a claim in a later statement of it sees what every
-   * claimer before has committed.
+   * Locks these clients until the end of the transaction: none is removed meanwhile, and a claim in a later statement of it sees what
+   * every claimer before has committed.
    */
-  async holdOnline(clientIds: readonly string[], transaction: Queries): Promise<string[]> {
-    const rows = await transaction.query<{ id: string }[]>(
-      `SELECT id FROM clients WHERE id = ANY($1) AND status = 'online' ORDER BY id FOR NO KEY UPDATE`, [clientIds],
-    );
-    return rows.map(({ id }) => id);
+  hold(clientIds: readonly string[]): Statement<{ id: string }> {
+    return { text: `SELECT id FROM clients WHERE ${HELD}`, values: [clientIds] };
+  }
+
+  /** The same, and refuses when one of them is not there or was removed. */
+  requireAndHold(clientIds: readonly string[]): Statement<never> {
+    return {
+      text: `WITH held AS MATERIALIZED (SELECT id FROM clients WHERE ${HELD}) SELECT refuse('unknown_client') WHERE (SELECT count(*) FROM held) <> $2`,
+      values: [clientIds, clientIds.length],
+    };
   }
 
   /**
-   * Claims the best pending commands of these clients, which the transaction holds; never more than their free slots. What was allowed
-   * by rights that have changed since waits until it is allowed again. Returns what was claimed. It is written so that no plan reads more
+   * Claims the best pending commands of those of these clients that are online, all of which the transaction holds; never more than their
+   * free slots. What was allowed by rights that have changed since waits until it is allowed again. It is written so that no plan reads more
    * than each client's own queue, also where nothing is known of how much the tables hold.
    */
-  async claim(heldClientIds: readonly string[], transaction: Queries): Promise<Claimed[]> {
-    return transaction.query<Claimed[]>(
-      `WITH best AS MATERIALIZED (
+  claim(heldClientIds: readonly string[]): Statement<Claimed> {
+    return {
+      text: `WITH best AS MATERIALIZED (
          SELECT p.id FROM clients c
          CROSS JOIN LATERAL (
            SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')
@@ -170,7 +180,7 @@ export class CommandStore {
              ORDER BY p.priority DESC, p.id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
            ) q
          ) p
-         WHERE c.id = ANY($1) AND (busy.taken + p.place <= c.concurrency OR p.priority = ${EMERGENCY_PRIORITY})
+         WHERE c.id = ANY($1) AND c.status = 'online' AND (busy.taken + p.place <= c.concurrency OR p.priority = ${EMERGENCY_PRIORITY})
        ), moved AS (
          UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
            deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
@@ -180,8 +190,8 @@ export class CommandStore {
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
        )
        SELECT ${OUTSTANDING}, c.seconds FROM moved c ORDER BY c.priority DESC, c.id`,
-      [heldClientIds],
-    );
+      values: [heldClientIds],
+    };
   }
 
   /** Of these clients, those online that have due work and a free slot. */
@@ -212,13 +222,10 @@ export class CommandStore {
     command.status = to;
   }
 
-  /**
-   * Makes those of the moves that fit what the commands are, as one statement, and answers these: the caller takes all or nothing.
-   * The key that an agent speaks with is looked at by the caller.
-   */
-  moveAll(moves: readonly Move[], transaction: Queries): Promise<Moved[]> {
-    return transaction.query<Moved[]>(
-      `WITH moved AS (
+  /** Makes all of these moves; refuses when one of them does not fit what its command is. The key that an agent speaks with is looked at by the caller. */
+  moveAll(moves: readonly Move[]): Statement<Moved> {
+    return {
+      text: `WITH moved AS (
          UPDATE commands c SET status = n."to", revision = c.revision + 1,
            started_at = CASE WHEN n."to" = 'running' THEN now() ELSE c.started_at END,
            deadline_at = CASE WHEN n."to" = 'running' THEN now() + make_interval(secs => c.timeout_ms / 1000.0) ELSE c.deadline_at END,
@@ -234,9 +241,10 @@ export class CommandStore {
          INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
          SELECT id, revision, status, attempt, coalesce(data, '{}') FROM moved
        )
-       SELECT action, status, seconds FROM moved`,
-      [JSON.stringify(moves)],
-    );
+       SELECT action, status, seconds FROM moved
+       UNION ALL SELECT refuse('not_as_foreseen'), NULL, NULL WHERE (SELECT count(*) FROM moved) <> $2`,
+      values: [JSON.stringify(moves), moves.length],
+    };
   }
 
   /** Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. */

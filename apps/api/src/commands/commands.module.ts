@@ -21,6 +21,7 @@ import { AgentWords } from './agent-words';
 import { Courier } from './courier';
 import { DiskArtifactStore } from './disk-artifact-store';
 import { DISPATCH_QUEUE, Dispatcher } from './dispatcher';
+import { IdempotencyKeys } from './idempotency-keys';
 import { Intake } from './intake';
 import { NewsDesk } from './news-desk';
 import { OutputService } from './output.service';
@@ -42,7 +43,7 @@ const artifactStore = {
   imports: [AuditModule, IdentityModule, RbacModule, ClientsModule, BullModule.registerQueue({ name: DISPATCH_QUEUE })],
   controllers: [CommandsController, AgentCommandsController, AgentSocketController, ConsoleEventsController, OverviewController],
   providers: [
-    CommandsService, Intake, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, PayloadSecrets, Dispatcher, Courier,
+    CommandsService, Intake, IdempotencyKeys, AgentWords, AgentSessions, AgentFrames, CommandReader, CommandMetrics, CommandStore, PayloadSecrets, Dispatcher, Courier,
     RightOfWay, OutputService, artifactStore, ArtifactsService, NewsDesk, Reporter, OverviewReader,
   ],
   exports: [ArtifactStore, CommandMetrics, CommandStore, Dispatcher, PayloadSecrets],

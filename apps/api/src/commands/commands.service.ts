@@ -7,16 +7,18 @@ import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
 import { HotDatabase } from '../core/database/hot-database';
+import { refusalOf } from '../core/database/statement';
 import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandMetrics } from './command-metrics';
-import { type Claimed, CommandStore, type LockedCommand, type NewCommand } from './command-store';
+import { CommandStore, type LockedCommand, type NewCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, PreviewDto, ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
-import { Intake, type Receipt, type Submission, unknownClient, withRedacted } from './intake';
+import { IdempotencyKeys, type KeyedRequest } from './idempotency-keys';
+import { Intake, type Receipt, unknownClient, withRedacted } from './intake';
 import { type AgentAction, inspectPayload } from './payload-inspector';
 import { PayloadSecrets } from './payload-secrets.service';
 import { RightOfWay } from './right-of-way';
@@ -30,12 +32,6 @@ export interface Preview {
 }
 const MOST_NAMED = 50;
 
-/** A batch, and what was claimed of it at once. */
-interface Stored {
-  batchId: string;
-  claimed: Claimed[];
-}
-
 /** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
 export class CommandsService {
@@ -45,6 +41,7 @@ export class CommandsService {
     private readonly store: CommandStore,
     private readonly dispatcher: Dispatcher,
     private readonly intake: Intake,
+    private readonly idempotency: IdempotencyKeys,
     private readonly rightOfWay: RightOfWay,
     private readonly words: AgentWords,
     private readonly clients: ClientsService,
@@ -74,7 +71,7 @@ export class CommandsService {
     await this.rbac.requireMay(by, 'commands.create', input.action, [target.id], input.payload);
     const id = uuid();
     const command = { id, clientId: target.id, batchId: null, ...this.settings(input, id, secret, by) };
-    return this.intake.add({ command, by, ...idempotency(idempotencyKey, input) });
+    return this.intake.add({ command, by, request: keyed(idempotencyKey, input, by) });
   }
 
   /** The client that is meant, and the actions that its agent has. Whoever reaches all need not be asked: the insert finds out whether it is there. */
@@ -103,31 +100,32 @@ export class CommandsService {
     const isEmergency = input.priority === EMERGENCY_PRIORITY;
     const batchId = uuid();
     const ids = targets.map(() => uuid());
-    const store = (): Promise<Stored> => this.hot.transaction(async (transaction) => {
-      const earlier = await this.intake.claimKey(idempotency(idempotencyKey, input).idempotency, batchId, by, transaction);
-      if (earlier) return { batchId: earlier, claimed: [] };
-      await transaction.query('INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', [
-        batchId, input.action, targets.length, by.id,
+    const request = keyed(idempotencyKey, input, by);
+    const after = { action: input.action, payload: withRedacted(input.payload, secret), targets: input.targets, count: targets.length };
+    const audited = this.audit.recording([{ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }]);
+    const handOut = async (): Promise<void> => {
+      const answers = await this.hot.together([
+        request ? this.idempotency.take([{ request, id: batchId }]) : null,
+        this.store.insertBatch({ id: batchId, action: input.action, total: targets.length, createdBy: by.id }),
+        this.store.insert({ batchId, ...this.settings(input, batchId, secret, by) }, ids, targets),
+        audited,
+        // An emergency stands behind no other claim; others are handed out a few hundred at a time.
+        isEmergency ? this.store.hold(targets) : null,
+        isEmergency ? this.store.claim(targets) : null,
       ]);
-      await this.store.insert({ batchId, ...this.settings(input, batchId, secret, by) }, ids, targets, transaction);
-      const after = { action: input.action, payload: withRedacted(input.payload, secret), targets: input.targets, count: targets.length };
-      await this.audit.record({ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }, transaction);
-      // An emergency stands behind no other claim; others are handed out a few hundred at a time.
-      const claimed = isEmergency ? await this.store.claim(await this.store.holdOnline(targets, transaction), transaction) : [];
-      return { batchId, claimed };
-    });
-    const handOut = async (): Promise<Stored> => {
-      const stored = await store();
-      this.dispatcher.announce(stored.claimed, isEmergency);
-      return stored;
+      this.dispatcher.announce(answers[5], isEmergency);
     };
-    const stored = await (isEmergency ? this.rightOfWay.during(handOut) : handOut());
-    if (stored.batchId === batchId) {
-      this.metrics.noteCreated(input.action, ids.length);
-      this.intake.announce(ids, targets);
+    try {
+      await (isEmergency ? this.rightOfWay.during(handOut) : handOut());
+    } catch (fault) {
+      const earlier = request && refusalOf(fault) && (await this.idempotency.answerTo(request));
+      if (!earlier) throw fault;
+      const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [earlier]);
+      return { batchId: earlier, count: batch?.total ?? 0 };
     }
-    const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [stored.batchId]);
-    return { batchId: stored.batchId, count: batch?.total ?? 0 };
+    this.metrics.noteCreated(input.action, ids.length);
+    this.intake.announce(ids, targets);
+    return { batchId, count: ids.length };
   }
 
   async cancel(id: string, by: Person): Promise<void> {
@@ -206,8 +204,8 @@ function requireSomeTargets({ clientIds, groups, labels, all }: PreviewDto['targ
   }
 }
 
-function idempotency(key: string | undefined, body: object): Pick<Submission, 'idempotency'> {
-  if (key === undefined) return {};
+function keyed(key: string | undefined, body: object, by: Person): KeyedRequest | undefined {
+  if (key === undefined) return undefined;
   if (key.length < 1 || key.length > 255) throw new InvalidInput([{ path: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]);
-  return { idempotency: { key, body } };
+  return { by, key, body };
 }

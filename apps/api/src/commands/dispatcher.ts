@@ -39,11 +39,9 @@ export class Dispatcher {
   async dispatch(clientIds: string[]): Promise<void> {
     for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) {
       await this.rightOfWay.clear();
-      const claimed = await this.hot.transaction(async (transaction) => {
-        const held = await this.store.holdOnline(clientIds.slice(from, from + CLIENTS_AT_ONCE), transaction);
-        // kill point: dispatch.before-claim
-        return held.length > 0 ? this.store.claim(held, transaction) : [];
-      });
+      const some = clientIds.slice(from, from + CLIENTS_AT_ONCE);
+      // kill point: dispatch.before-claim
+      const [, claimed] = await this.hot.together([this.store.hold(some), this.store.claim(some)]);
       // kill point: dispatch.after-commit
       this.announce(claimed);
       if (claimed.length > 0) this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });

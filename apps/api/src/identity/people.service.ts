@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { NIL } from 'uuid';
 import type { Person } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
+import type { Statement } from '../core/database/statement';
 
 /** Somebody's account with the rights that it has at this moment; not bound to a request. */
 export type Account = Omit<Person, 'type' | 'origin' | 'sessionId' | 'tokenId'>;
@@ -18,6 +20,16 @@ const factor = (proven: string): string => `CROSS JOIN LATERAL (
   SELECT enabled, required, CASE WHEN enabled THEN ${proven} ELSE NOT required END AS satisfied FROM (
     SELECT EXISTS (SELECT FROM second_factors WHERE user_id = u.id AND confirmed_at IS NOT NULL) AS enabled,
       EXISTS (SELECT FROM user_roles JOIN roles ON roles.id = role_id WHERE user_id = u.id AND requires_second_factor) AS required) state) f`;
+
+/** SQL: of the sessions and tokens $1, those that have not ended, and the version of their people's rights. */
+const PROOFS = `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
+  WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
+  UNION ALL
+  SELECT t.id, u.rights_version FROM personal_access_tokens t JOIN users u ON u.id = t.user_id
+  WHERE t.id = ANY($1) AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL`;
+
+/** What somebody has shown to be who they are. */
+const proofOf = ({ sessionId, tokenId }: Person): string => sessionId ?? tokenId ?? NIL;
 
 /** Tells who somebody is and what they may do as of now. A disabled user and an ended session are nobody. */
 @Injectable()
@@ -61,22 +73,25 @@ export class PeopleService {
 
   /** Whose session or token has ended, and whose rights are no longer what they were; nothing of the others. */
   async changed(people: readonly Person[], transaction: Queries = this.database.manager): Promise<Map<Person, 'ended' | 'rights_changed'>> {
-    const rows = await transaction.query<{ id: string; version: number }[]>(
-      `SELECT s.id, u.rights_version AS version FROM sessions s JOIN users u ON u.id = s.user_id
-       WHERE s.id = ANY($1) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.disabled_at IS NULL
-       UNION ALL
-       SELECT t.id, u.rights_version FROM personal_access_tokens t JOIN users u ON u.id = t.user_id
-       WHERE t.id = ANY($2) AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL`,
-      [people.flatMap(({ sessionId }) => sessionId ?? []), people.flatMap(({ tokenId }) => tokenId ?? [])],
-    );
+    const rows = await transaction.query<{ id: string; version: number }[]>(PROOFS, [people.map(proofOf)]);
     const versions = new Map(rows.map(({ id, version }) => [id, version]));
     const changes = new Map<Person, 'ended' | 'rights_changed'>();
     for (const person of people) {
-      const version = versions.get(person.sessionId ?? person.tokenId ?? '');
+      const version = versions.get(proofOf(person));
       if (version === undefined) changes.set(person, 'ended');
       else if (version !== person.rightsVersion) changes.set(person, 'rights_changed');
     }
     return changes;
+  }
+
+  /** Refuses when the session or the token of one of these has ended, or their rights are no longer what they were. */
+  requireUnchanged(people: readonly Person[]): Statement<never> {
+    const versions = [...new Map(people.map((person) => [`${proofOf(person)} ${person.rightsVersion}`, person])).values()];
+    return {
+      text: `SELECT refuse('rights_changed') FROM unnest($1::uuid[], $2::integer[]) AS seen (id, version)
+        WHERE NOT EXISTS (SELECT FROM (${PROOFS}) now WHERE now.id = seen.id AND now.version = seen.version)`,
+      values: [versions.map(proofOf), versions.map(({ rightsVersion }) => rightsVersion)],
+    };
   }
 
   private async find(from: string, id: string, transaction: EntityManager = this.database.manager): Promise<Account | null> {

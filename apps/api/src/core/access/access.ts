@@ -3,6 +3,7 @@ import { createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/com
 import type { FastifyRequest } from 'fastify';
 import { isIP } from 'node:net';
 import type { Queries } from '../database/queries';
+import type { Statement } from '../database/statement';
 
 /**
  * Who may call a route. A route without one does not start. `checkedAgain` is for the hottest routes: their own transaction makes sure
@@ -110,6 +111,8 @@ export abstract class AgentKeys {
   abstract hasEnded(keyId: string): Promise<boolean>;
   /** Of these keys, those that are not valid any more. */
   abstract ended(keyIds: readonly string[], transaction?: Queries): Promise<string[]>;
+  /** Refuses when one of these keys is not valid any more. */
+  abstract requireValid(keyIds: readonly string[]): Statement<never>;
 }
 
 /** Knows how to tell whose personal access token it is, and what it may do; the identity module provides it. */

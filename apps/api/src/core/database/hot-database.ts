@@ -4,10 +4,14 @@ import { hash } from 'node:crypto';
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import type { OpenSockets } from './open-sockets';
 import type { Queries } from './queries';
+import type { Answers, Statement } from './statement';
 import { SteadyClient } from './steady-client';
 
 /** A statement is planned once for a connection, whatever the tables hold by then: by index, or it would read all of a table that has grown since. */
 const PLANNING = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off';
+
+const BEGIN: Statement = { text: 'BEGIN', values: [] };
+const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
 /**
  * A few connections for the statements that run thousands of times a second. Each is parsed and planned once a connection, and what is
@@ -39,22 +43,30 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
     return (await this.run(this.pool, text, values)).rows as T;
   }
 
-  /** Commits what `work` wrote, or nothing of it. */
-  async transaction<T>(work: (transaction: Queries) => Promise<T>): Promise<T> {
+  /**
+   * All of these, in this order, as one transaction that is sent as a whole: one way there and one back. When one of them fails, nothing
+   * is committed, and its fault is thrown.
+   */
+  async together<const S extends readonly (Statement | null)[]>(statements: S): Promise<Answers<S>> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     try {
-      // Not waited for: it travels with the first statement, and fails with it.
-      this.run(client, 'BEGIN').catch((error: Error) => (broken = error));
-      const result = await work({ query: async (text, values) => (await this.run(client, text, values)).rows as never });
-      // kill point: hot.before-commit
-      const { command } = await this.run(client, 'COMMIT');
-      // kill point: hot.after-commit
-      if (command !== 'COMMIT') throw new Error('a statement that nobody waited for has failed: nothing was committed');
-      return result;
-    } catch (error) {
-      await this.run(client, 'ROLLBACK').catch((fault: Error) => (broken = fault));
-      throw error;
+      // kill point: hot.before-send
+      const all = [BEGIN, ...statements, COMMIT];
+      const sent = all.map((statement) => statement && this.run(client, statement.text, statement.values));
+      const settled = Promise.allSettled(sent);
+      await sent[0]?.catch(() => undefined);
+      // kill point: hot.under-way
+      const answers = await settled;
+      // kill point: hot.after-answer
+      const last = answers.at(-1);
+      if (last?.status === 'rejected') broken = last.reason as Error;
+      const rows = answers.map((answer, index) => {
+        if (answer.status === 'fulfilled') return (answer.value?.rows as unknown[] | undefined) ?? [];
+        const fault = answer.reason as Error;
+        throw all[index]?.blame?.(fault) ?? fault;
+      });
+      return rows.slice(1, -1) as Answers<S>;
     } finally {
       client.release(broken);
     }
@@ -68,10 +80,10 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
     return this.pool.end();
   }
 
-  private run(on: Pool | PoolClient, text: string, values: unknown[] = []): Promise<QueryResult> {
+  private run(on: Pool | PoolClient, text: string, values: readonly unknown[] = []): Promise<QueryResult> {
     let name = this.names.get(text);
     if (!name) this.names.set(text, (name = hash('sha256', text, 'base64url').slice(0, 22)));
-    return on.query({ name, text, values });
+    return on.query({ name, text, values: values as unknown[] });
   }
 }
 
