@@ -121,6 +121,7 @@ export const BUGS: readonly Bug[] = [
     name: 'the key of a repeat is not looked at',
     patches: [
       replace(`${API}commands/intake.ts`, 'keyed.length > 0 ? this.idempotency.take(keyed) : null', 'null'),
+      replace(`${API}commands/intake.ts`, 'const earlier = request && (await this.idempotency.answerTo(request));', 'const earlier = null;'),
     ],
     nemeses: named('duplicated requests', 'requests done whose answers are lost'),
   },
@@ -132,7 +133,7 @@ export const BUGS: readonly Bug[] = [
         '    // kill point: words.before-commit',
         '    if (audited) await this.hot.together([audited]);\n    // kill point: words.before-commit',
       ),
-      replace(`${API}commands/agent-words.ts`, 'this.commands.moveAll(moves), audited]', 'this.commands.moveAll(moves), null]'),
+      replace(`${API}commands/agent-words.ts`, 'audited, this.commands.moveAll(moves)]', 'null, this.commands.moveAll(moves)]'),
     ],
     nemeses: named('duplicated requests', 'requests done whose answers are lost'),
   },

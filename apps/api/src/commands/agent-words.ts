@@ -73,7 +73,8 @@ export class AgentWords {
     const keyIds = [...new Set(group.map(({ agent }) => agent.keyId))];
     const audited = this.audit.recording(group.flatMap((word) => entryOf(word) ?? []));
     // kill point: words.before-commit
-    const [, moved] = await this.hot.together([this.keys.requireValid(keyIds), this.commands.moveAll(moves), audited]);
+    // What may be refused goes last: PostgreSQL logs a complaint of each statement behind it.
+    const [, , moved] = await this.hot.together([this.keys.requireValid(keyIds), audited, this.commands.moveAll(moves)]);
     return moved;
   }
 

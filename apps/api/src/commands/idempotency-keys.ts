@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import type { Person } from '../core/access/access';
+import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import type { Statement } from '../core/database/statement';
 import { Conflict } from '../core/errors/errors';
@@ -12,9 +13,17 @@ export interface KeyedRequest {
   body: object;
 }
 
+interface Used {
+  hash: Buffer;
+  answer: string;
+}
+
 /** Remembers, for each person, what was answered to which key. */
 @Injectable()
 export class IdempotencyKeys {
+  /** Everybody who got no answer asks again when a server is back. */
+  private readonly searches = new GroupCommit<KeyedRequest, Used | undefined>((requests) => this.find(requests));
+
   constructor(private readonly hot: HotDatabase) {}
 
   /** Notes the ids that these are answered by; refuses (`key_taken`) when one of the keys has been used. */
@@ -34,13 +43,20 @@ export class IdempotencyKeys {
   }
 
   /** What the key was answered by; null when it has not been used. Throws Conflict when it came with another body. */
-  async answerTo({ by, key, body }: KeyedRequest): Promise<string | null> {
-    const [used] = await this.hot.query<{ hash: Buffer; answer: string }[]>(
-      'SELECT body_hash AS hash, answer_id AS answer FROM idempotency_keys WHERE user_id = $1 AND key = $2',
-      [by.id, key],
-    );
-    if (used && !used.hash.equals(hashOf(body))) throw new Conflict('idempotency_key_reused', 'This Idempotency-Key was used with another body');
+  async answerTo(request: KeyedRequest): Promise<string | null> {
+    const used = await this.searches.add(request);
+    if (used && !used.hash.equals(hashOf(request.body))) throw new Conflict('idempotency_key_reused', 'This Idempotency-Key was used with another body');
     return used?.answer ?? null;
+  }
+
+  private async find(requests: KeyedRequest[]): Promise<(Used | undefined)[]> {
+    const rows = await this.hot.query<(Used & { userId: string; key: string })[]>(
+      `SELECT k.user_id AS "userId", k.key, k.body_hash AS hash, k.answer_id AS answer
+       FROM unnest($1::uuid[], $2::text[]) AS n (user_id, key) JOIN idempotency_keys k ON k.user_id = n.user_id AND k.key = n.key`,
+      [requests.map(({ by }) => by.id), requests.map(({ key }) => key)],
+    );
+    const used = new Map(rows.map((row) => [`${row.userId} ${row.key}`, row]));
+    return requests.map(({ by, key }) => used.get(`${by.id} ${key}`));
   }
 }
 

@@ -47,8 +47,13 @@ export class Intake {
   ) {}
 
   /** Throws StaleCaller when the rights of the caller have changed since they were looked at. */
-  add(submission: Submission): Promise<Receipt> {
-    const { command } = submission;
+  async add(submission: Submission): Promise<Receipt> {
+    const { command, by, request } = submission;
+    const earlier = request && (await this.idempotency.answerTo(request));
+    if (earlier) {
+      if ((await this.people.changed([by])).size > 0) throw new StaleCaller();
+      return { earlier };
+    }
     if (!command.traceparent) return this.commits.add(submission);
     const span = { name: 'commands.store', kind: 'internal' as const, parent: command.traceparent, attributes: commandAttributes(command) };
     return this.tracing.during(span, () => this.commits.add(submission));
@@ -67,14 +72,14 @@ export class Intake {
     } catch (fault) {
       const refused = refusalOf(fault);
       if (!submission || group.length > 1 || !refused) throw fault;
-      const earlier = await this.earlier(refused, submission);
-      // If there is none, the key's time was over a moment ago: it is free again.
+      const earlier = await this.whoWasFaster(refused, submission);
+      // If nobody was, the key's time was over a moment ago: it is free again.
       return earlier ? [{ earlier }] : this.store(group);
     }
   }
 
-  /** The command that the same key gave before, if that is why the database refused this; throws what its caller is told of any other reason. */
-  private async earlier(refused: string, { command, request }: Submission): Promise<string | null> {
+  /** The command that the same key gave at the same moment, if that is why the database refused this; throws what its caller is told of any other reason. */
+  private async whoWasFaster(refused: string, { command, request }: Submission): Promise<string | null> {
     if (refused === 'rights_changed') throw new StaleCaller();
     if (refused === 'unknown_client' || !request) throw unknownClient(command.clientId);
     return this.idempotency.answerTo(request);
