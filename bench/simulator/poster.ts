@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import type { Agent } from 'node:http';
+import { webOf } from './web';
 
 export interface Reply {
   status: number;
@@ -15,11 +16,13 @@ export function noteOnce(troubles: string[], text: string): void {
 export class Poster {
   private readonly agent: Agent;
   private readonly target: { host: string; port: string };
+  private readonly web: ReturnType<typeof webOf>;
 
   constructor(url: string, maxSockets: number) {
     const { hostname: host, port } = new URL(url);
     this.target = { host, port };
-    this.agent = new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' });
+    this.web = webOf(url);
+    this.agent = new this.web.Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets, scheduling: 'lifo' });
   }
 
   /** Rejects when there is no answer. */
@@ -31,7 +34,7 @@ export class Poster {
         'Content-Type': 'application/json',
         'Content-Length': bytes.length,
       };
-      const call = request({ ...this.target, path, method: 'POST', agent: this.agent, headers });
+      const call = this.web.request({ ...this.target, path, method: 'POST', agent: this.agent, headers });
       call.on('response', (response) => {
         let text = '';
         response.setEncoding('utf8');

@@ -1,18 +1,19 @@
 import type { CommandFrame, FrameAnswer, SessionRequest } from '@gwanje/contracts';
-import { Agent, type ClientRequest, request } from 'node:http';
+import type { Agent, ClientRequest } from 'node:http';
 import { now } from '../processes/clock';
 import { eventParser } from './event-parser';
 import { Poster } from './poster';
 import type { Identity, Link, Listener, Transport, Word } from './transport';
+import { webOf } from './web';
 
 /** What an agent promises of itself, and how often it is seen to; as the real one does. */
 const ALIVE_EVERY_MS = 28_000;
 const LOOK_MS = 1_000;
 
-/** Server-sent events, read from the bare response of `node:http`, and a request for every word, over connections that all agents share. */
+/** Server-sent events, read from the bare response, and a request for every word, over connections that all agents share. */
 export class SseTransport implements Transport {
   private readonly poster: Poster;
-  private readonly streams = new Agent({ keepAlive: false, maxSockets: Infinity });
+  private readonly streams: Agent;
   private readonly links = new Set<SseLink>();
   private readonly timer = setInterval(() => this.keepHeard(), LOOK_MS);
 
@@ -21,6 +22,7 @@ export class SseTransport implements Transport {
     connections: number,
   ) {
     this.poster = new Poster(url, connections);
+    this.streams = new (webOf(url).Agent)({ keepAlive: false, maxSockets: Infinity });
   }
 
   async check(): Promise<void> {
@@ -105,7 +107,7 @@ class SseLink implements Link {
   private listen(): void {
     const { id, key } = this.identity;
     const headers = { Authorization: `Bearer ${key}`, Accept: 'text/event-stream' };
-    const stream = request(`${this.url}/api/events/${id}${this.promise}`, { agent: this.streams, headers });
+    const stream = webOf(this.url).request(`${this.url}/api/events/${id}${this.promise}`, { agent: this.streams, headers });
     this.stream = stream;
     stream.on('response', (response) => {
       response.on('close', () => this.end()).on('error', () => this.end());

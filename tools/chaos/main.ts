@@ -14,7 +14,7 @@ import { type Plan, run } from './run';
 const began = Date.now();
 const say = (line: string): void => console.log(`[${((Date.now() - began) / 1000).toFixed(0)} s] ${line}`);
 
-/** `npm run chaos -- [--seed 42] [--minutes 5] [--rate 30] [--agents 3] [--only <part of a nemesis' name>] [--keep]`, or `-- --bugs` and `-- --bug <part of its name>`: plants each bug, and must find it. */
+/** `npm run chaos -- [--seed 42] [--minutes 5] [--rate 30] [--agents 3] [--pauses 1] [--only <part of a nemesis' name>] [--keep]`, or `-- --bugs` and `-- --bug <part of its name>`: plants each bug, and must find it. */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -27,6 +27,7 @@ async function main(): Promise<number> {
       bug: { type: 'string', multiple: true },
       walk: { type: 'boolean', default: false },
       injections: { type: 'string' },
+      pauses: { type: 'string', default: '1' },
       figures: { type: 'boolean', default: false },
       fuzz: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -41,6 +42,7 @@ async function main(): Promise<number> {
     agents: Number(values.agents),
     nemeses,
     walk: values.walk,
+    pauses: Number(values.pauses),
     ...(values.injections !== undefined && { injections: Number(values.injections) }),
   };
   const backends = await Backends.start();

@@ -20,6 +20,8 @@ export interface Plan extends WorldSettings {
   injections?: number;
   /** Milliseconds between two strikes of a lane, at most; by default it depends on the lane. */
   pauseMs?: number;
+  /** By which the default is multiplied: a slower machine needs longer to recover between two faults. */
+  pauses?: number;
 }
 
 export interface Outcome {
@@ -71,7 +73,7 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
       // Whoever walks needs processes that come back.
       const waits = (): boolean => walking && AFTER_THE_WALK.includes(lane);
       const own = nemeses.filter((one) => one.lane === lane);
-      return { nemeses: own, random, pauseMs: plan.pauseMs ?? PAUSE_MS[lane], waits, isEnough };
+      return { nemeses: own, random, pauseMs: plan.pauseMs ?? PAUSE_MS[lane] * (plan.pauses ?? 1), waits, isEnough };
     });
     const [pointsMissed] = await Promise.all([
       walking ? walk() : [],

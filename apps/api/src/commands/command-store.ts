@@ -70,9 +70,9 @@ export interface Claimed extends Outstanding {
 /** The columns of a LockedCommand. */
 export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported`;
 
-/** SQL on `clients c`: online, with due work and a free slot. */
+/** SQL on `clients c`: online, with due work and a free slot. The order is that of the index of what waits: no other plan reads less. */
 export const STARVING = `c.status = 'online'
-  AND (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() LIMIT 1) IS NOT NULL
+  AND (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() ORDER BY p.priority DESC, p.id LIMIT 1) IS NOT NULL
   AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency`;
 
 /** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */

@@ -82,10 +82,17 @@ export class CommandSweeps {
     });
   }
 
-  /** Clients online that have due work and a free slot. */
+  /** Clients online that have due work and a free slot. It hops from client to client in the index of what waits: most clients have nothing. */
   async findStarving(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }[]>(
-      `SELECT c.id FROM clients c WHERE ${STARVING} LIMIT $1`, [limit],
+      `WITH RECURSIVE waited_for AS (
+         (SELECT client_id FROM commands WHERE status = 'pending' ORDER BY client_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT p.client_id FROM commands p WHERE p.status = 'pending' AND p.client_id > w.client_id ORDER BY p.client_id LIMIT 1)
+         FROM waited_for w WHERE w.client_id IS NOT NULL
+       )
+       SELECT c.id FROM waited_for w JOIN clients c ON c.id = w.client_id WHERE ${STARVING} LIMIT $1`,
+      [limit],
     );
     return rows.map(({ id }) => id);
   }

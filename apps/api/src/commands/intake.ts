@@ -107,9 +107,9 @@ export class Intake {
     this.announce([...told], [...new Set(waiting.map(({ clientId }) => clientId))]);
     // kill point: intake.after-publish
     const views = new Map(stored.map((view) => [view.id, view]));
-    return group.map(({ command: { id, clientId } }) => {
+    return group.map(({ command: { id } }) => {
       const view = views.get(id);
-      if (!view) throw unknownClient(clientId);
+      if (!view) throw new Error(`command ${id} was stored and not answered`);
       return { stored: view };
     });
   }

@@ -1,0 +1,34 @@
+import { DataSource } from 'typeorm';
+import { CommandSweeps } from '../src/commands/command-sweeps';
+import { TestEnvironment } from './support/environment';
+
+const IDLE = 1_000;
+const WAITING = 5_000;
+/** Of PostgreSQL, each of 8 KiB: a look at each index and at the few clients that it leads to, and not at every command for every client. */
+const MOST_PAGES = 2_000;
+
+describe('the sweeper', () => {
+  let env: TestEnvironment;
+  beforeAll(async () => (env = await TestEnvironment.create({ SWEEP_MS: '600000' })));
+  afterAll(() => env.destroy());
+
+  it('finds the one client with work among a thousand without, and reads little for it', async () => {
+    const { id: busy } = await env.client('busy');
+    const [user] = await env.sql<{ id: string }>('SELECT id FROM users LIMIT 1');
+    await env.sql(`INSERT INTO clients (id, name, status) SELECT gen_random_uuid(), 'idle-' || n, 'online' FROM generate_series(1, ${IDLE}) n`);
+    await env.sql(
+      `INSERT INTO commands (id, client_id, action, payload, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
+       SELECT gen_random_uuid(), $1, 'noop', '{}', 5, 60000, 1, now(), $2, $2, 1 FROM generate_series(1, ${WAITING})`,
+      [busy, user?.id],
+    );
+    await env.sql(`UPDATE clients SET status = 'online' WHERE id = $1`, [busy]);
+    await env.sql('ANALYZE');
+    const database = env.app.get(DataSource);
+    const asked = jest.spyOn(database, 'query');
+    expect(await env.app.get(CommandSweeps, { strict: false }).findStarving(500)).toEqual([busy]);
+    const [text, values] = asked.mock.calls.find(([sql]) => sql.includes('clients c')) ?? [];
+    const [plan] = await env.sql<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values as unknown[]);
+    const { Plan: whole } = plan?.['QUERY PLAN'][0] ?? { Plan: {} };
+    expect((whole['Shared Hit Blocks'] ?? NaN) + (whole['Shared Read Blocks'] ?? NaN)).toBeLessThan(MOST_PAGES);
+  });
+});
