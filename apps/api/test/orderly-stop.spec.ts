@@ -9,6 +9,7 @@ import { DataSource } from 'typeorm';
 import { startRedis } from '../../../tools/servers/redis';
 import { HotDatabase } from '../src/core/database/hot-database';
 import { createDatabase, eventually, TestEnvironment } from './support/environment';
+import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { ServerProcess } from './support/server-process';
 import { TcpProxy } from './support/tcp-proxy';
 
@@ -37,6 +38,20 @@ describe('an orderly stop', () => {
     const args = [join('tools', 'jest', 'run-from-source.cjs'), join('apps', 'api', 'test', 'support', 'subscribe-and-leave.ts')];
     expect(await promisify(execFile)(process.execPath, args)).toMatchObject({ stdout: 'left\n' });
   });
+
+  it('is one while a queue still waits for what it asked of Redis when it began', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gwanje-redis-'));
+    const network = await TcpProxy.create(redisOfThisWorker());
+    network.swallowFrom('subscribe\r\n');
+    const settings = { DATABASE_URL: await createDatabase(), REDIS_URL: network.url.replace('http', 'redis'), JWT_SECRET: randomUUID() + randomUUID() };
+    const env = { PATH: process.env['PATH'], HOME: folder, AUDIT_KEY_FILE: join(folder, 'audit-key.pem'), ...settings };
+    try {
+      await promisify(execFile)(process.execPath, [join('tools', 'jest', 'run-from-source.cjs'), join('apps', 'api', 'test', 'support', 'stop-and-stay.ts')], { env });
+    } finally {
+      await network.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 90_000);
 
   it('is one while Redis, just back, has not yet answered what was asked for after the reconnection', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'gwanje-redis-'));

@@ -6,6 +6,7 @@ export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private isCut = false;
   private fatal?: string;
+  private swallowed?: string;
 
   private constructor(
     private readonly server: Server,
@@ -25,7 +26,14 @@ export class TcpProxy {
       const answers = new Transform({
         transform: (bytes: Buffer, _, done) => (proxy.kills(bytes) ? near.destroy() : done(null, bytes)),
       });
-      near.pipe(far).pipe(answers).pipe(near);
+      let isSilent = false;
+      const requests = new Transform({
+        transform: (bytes: Buffer, _, done) => {
+          isSilent ||= proxy.swallowed !== undefined && bytes.includes(proxy.swallowed);
+          done(null, isSilent ? undefined : bytes);
+        },
+      });
+      near.pipe(requests).pipe(far).pipe(answers).pipe(near);
       return undefined;
     });
     return proxy;
@@ -44,6 +52,11 @@ export class TcpProxy {
   /** Once, the connection ends instead of carrying the server's bytes with this text. */
   cutBefore(text: string): void {
     this.fatal = text;
+  }
+
+  /** From now on nothing gets through on a connection that has carried this text of a client's, the text included. */
+  swallowFrom(text: string): void {
+    this.swallowed = text;
   }
 
   /** How many sockets are open: two for each connection. */

@@ -1,5 +1,5 @@
 import { BullModule } from '@nestjs/bull';
-import { Global, Injectable, Module, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { Global, Injectable, Module, OnApplicationBootstrap, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import Queue from 'bull';
 import type { Redis } from 'ioredis';
@@ -70,12 +70,26 @@ function reconnectable(redis: Redis): Redis {
   providers: [BullConnections, Queues, { provide: RedisClient, inject: [Config], useFactory: (config: Config) => connectRedis(config.REDIS_URL, 'cache', { enableAutoPipelining: true, commandTimeout: ANSWER_MS }) }],
   exports: [BullModule, BullConnections, Queues, RedisClient],
 })
-export class QueueModule implements OnApplicationBootstrap, OnApplicationShutdown {
+export class QueueModule implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
+  private stopping = false;
+
   constructor(
     private readonly redis: RedisClient,
     private readonly bull: BullConnections,
     private readonly queues: Queues,
   ) {}
+
+  /** Nobody waits for the answer of `process`, which a stop refuses while the queue has not begun: unheard, it would end the process. */
+  onModuleInit(): void {
+    for (const queue of this.queues.all) {
+      const begin = queue.process.bind(queue) as (...args: unknown[]) => Promise<void>;
+      const beginAndHear = (...args: unknown[]): Promise<void> =>
+        begin(...args).catch((error: Error) => {
+          if (!this.stopping) throw error;
+        });
+      Object.assign(queue, { process: beginAndHear });
+    }
+  }
 
   /** Of the two that would close the queues at a stop, only this module knows a bound. */
   onApplicationBootstrap(): void {
@@ -83,6 +97,7 @@ export class QueueModule implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.stopping = true;
     // A queue may refuse to be closed while its connection is just coming back; the connections are closed in any case.
     const closed = Promise.allSettled(this.queues.all.map((queue) => queue.close()));
     // A Redis that is gone without a word answers no closing either.
