@@ -324,4 +324,16 @@ export const BUGS: readonly Bug[] = [
     ],
     nemeses: named('FLUSHALL'),
   },
+  {
+    name: 'a word that does not fit is answered like one that does',
+    patches: [
+      drop(
+        `${API}commands/command-store.ts`,
+        "\n       UNION ALL SELECT refuse('not_as_foreseen'), NULL, NULL WHERE (SELECT count(*) FROM moved) <> $2",
+      ),
+      replace(`${API}commands/command-store.ts`, '[JSON.stringify(moves), moves.length]', '[JSON.stringify(moves)]'),
+    ],
+    nemeses: named('SIGSTOP of an agent'),
+    load: { slow: true, rate: 8, timeoutMs: 2_500 },
+  },
 ];
