@@ -10,6 +10,9 @@ import { ADMIN, eventually, TestEnvironment } from './support/environment';
 const ROOT = resolve(__dirname, '../../..');
 const PASSWORD = 'violet kettle drum';
 
+/** A browser on a machine that does other things, too. */
+jest.setTimeout(120_000);
+
 describeConsole('access and audit in a browser', () => {
   let env: TestEnvironment;
   let window: BrowserPage;

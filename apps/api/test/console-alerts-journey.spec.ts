@@ -3,6 +3,9 @@ import { BROWSER, CONSOLE_DIR, describeConsole, logIn, rightEdge, seriousFaults 
 import { eventually, TestEnvironment } from './support/environment';
 import { HookReceiver, isSigned } from './support/hook-receiver';
 
+/** A browser on a machine that does other things, too. */
+jest.setTimeout(120_000);
+
 describeConsole('alerts in a browser', () => {
   let env: TestEnvironment;
   let window: BrowserPage;
@@ -71,7 +74,7 @@ describeConsole('alerts in a browser', () => {
     await page.getByRole('row').filter({ hasText: 'tills wait' }).getByText('Delivered').waitFor();
     // What the browser itself notes is the address that was refused.
     expect(window.complaints.filter((complaint) => !/400/.test(complaint))).toEqual([]);
-  }, 120_000);
+  });
 
   it('fit every window, and please axe in both themes and languages', async () => {
     const { page } = window;
@@ -90,5 +93,5 @@ describeConsole('alerts in a browser', () => {
         }
       }
     }
-  }, 120_000);
+  });
 });

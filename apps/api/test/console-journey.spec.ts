@@ -3,6 +3,9 @@ import { BrowserPage } from './support/browser';
 import { BROWSER, CONSOLE_DIR, describeConsole, rightEdge } from './support/console';
 import { ADMIN, eventually, TestEnvironment } from './support/environment';
 
+/** A browser on a machine that does other things, too. */
+jest.setTimeout(120_000);
+
 describeConsole('the console in a browser', () => {
   let env: TestEnvironment;
   let window: BrowserPage;
