@@ -16,6 +16,7 @@ import {
 import { routes } from './app.routes';
 import { TranslatedTitle } from './core/i18n/translated-title';
 import { loadNewVersion } from './core/new-version';
+import { readableProblems } from './core/http/readable-problems.interceptor';
 import { bearer } from './core/session/bearer.interceptor';
 import { Session } from './core/session/session';
 
@@ -23,7 +24,7 @@ export const appConfig: ApplicationConfig = {
   providers: [
     provideZonelessChangeDetection(),
     provideBrowserGlobalErrorListeners(),
-    provideHttpClient(withFetch(), withInterceptors([bearer])),
+    provideHttpClient(withFetch(), withInterceptors([bearer, readableProblems])),
     provideRouter(
       routes,
       withComponentInputBinding(),
