@@ -19,8 +19,8 @@ interface Connection extends Link {
   sink: EventSink;
   /** Within which the agent promised to say something. */
   aliveEveryMs?: number | undefined;
-  /** How long this process has listened and heard nothing of it. */
-  silentMs: number;
+  /** How long this process had listened when it heard of it last. */
+  heardAtMs: number;
   /** Attempts written on this connection; a repeated wake-up does not write them again. */
   sent: Map<string, number>;
   /** The same for cancels. */
@@ -35,6 +35,8 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   private heartbeat?: NodeJS.Timeout;
   private listening?: NodeJS.Timeout;
   private listenedAt = performance.now();
+  /** How long this process has listened: while it is frozen it does not. */
+  private listenedMs = 0;
   private stopping = false;
 
   constructor(
@@ -95,7 +97,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   /** Takes a new connection; the newest of a client wins, and the older is told. It is ended when a promise to say something is broken. */
   async attach(clientId: string, keyId: string, sink: EventSink, aliveEveryMs?: number): Promise<void> {
     const connection: Connection = {
-      clientId, connectionId: uuid(), written: false, keyId, sink, aliveEveryMs, silentMs: 0, sent: NOTHING, cancelled: NOTHING,
+      clientId, connectionId: uuid(), written: false, keyId, sink, aliveEveryMs, heardAtMs: this.listenedMs, sent: NOTHING, cancelled: NOTHING,
     };
     if (this.stopping) return this.close(connection, 'shutdown');
     const older = this.connections.get(clientId);
@@ -181,15 +183,14 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   /** Whose stream another process holds is heard there by the news of it. */
   private listen(): void {
     const now = performance.now();
-    // A process that was frozen has not listened meanwhile.
-    const listenedMs = Math.min(now - this.listenedAt, 2 * LISTEN_MS);
+    this.listenedMs += Math.min(now - this.listenedAt, 2 * LISTEN_MS);
     this.listenedAt = now;
-    for (const connection of this.connections.values()) connection.silentMs += listenedMs;
     const elsewhere = [...this.heard.take()].filter((clientId) => !this.hear(clientId));
     if (elsewhere.length > 0) this.bus.publish('heard', { clientIds: elsewhere });
-    for (const connection of [...this.connections.values()]) {
-      const { silentMs, aliveEveryMs = Infinity } = connection;
-      if (Math.min(silentMs, this.bus.listeningForMs) < PATIENCE * aliveEveryMs) continue;
+    const { listeningForMs } = this.bus;
+    for (const connection of this.connections.values()) {
+      const silentMs = Math.min(this.listenedMs - connection.heardAtMs, listeningForMs);
+      if (silentMs < PATIENCE * (connection.aliveEveryMs ?? Infinity)) continue;
       this.close(connection, 'silent');
       // Nobody is there who would take what was sent.
       connection.sink.cutOff();
@@ -199,7 +200,7 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
   /** False when this process does not hold its connection. */
   private hear(clientId: string): boolean {
     const connection = this.connections.get(clientId);
-    if (connection) connection.silentMs = 0;
+    if (connection) connection.heardAtMs = this.listenedMs;
     return connection !== undefined;
   }
 

@@ -1,24 +1,26 @@
 import type { ServerFrame } from '@gwanje/contracts';
 import type { RawData, WebSocket } from 'ws';
 import { type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
+import { Rota } from './rota';
 
 /** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
 const CLOSING_MS = 1_000;
 
+const pings = new Rota(PING_MS);
+
 /** One open WebSocket that carries frames as JSON text: pings as heartbeats, a bounded buffer, a dead peer found within two heartbeats. */
 export class EventSocket implements EventSink {
-  private readonly heartbeat: NodeJS.Timeout;
   private heard = true;
 
   constructor(private readonly socket: WebSocket) {
-    this.heartbeat = setInterval(() => this.beat(), PING_MS);
+    const endPings = pings.join(() => this.beat());
     socket.on('pong', () => (this.heard = true));
     socket.on('message', () => (this.heard = true));
     // Something that is no WebSocket frame, or too large: `ws` has begun to close with the code that names it.
     socket.on('error', () => this.end());
     openStreams.count++;
     socket.once('close', () => {
-      clearInterval(this.heartbeat);
+      endPings();
       openStreams.count--;
     });
   }

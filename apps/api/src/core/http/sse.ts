@@ -1,6 +1,9 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
+import { Rota } from './rota';
+
+const heartbeats = new Rota(HEARTBEAT_MS);
 
 /** One event as it stands in a stream. */
 export const eventText = (event: string, data: unknown, id?: string): string => `${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
@@ -8,7 +11,7 @@ export const eventText = (event: string, data: unknown, id?: string): string => 
 /** One open event stream, written by hand: own ids, comments as heartbeats, a bounded buffer. */
 export class EventStream implements EventSink {
   private readonly response: ServerResponse;
-  private readonly heartbeat: NodeJS.Timeout;
+  private readonly endHeartbeat: () => void;
 
   constructor(reply: FastifyReply) {
     reply.hijack();
@@ -24,7 +27,7 @@ export class EventStream implements EventSink {
     this.response.flushHeaders();
     this.response.socket?.setNoDelay(true);
     this.response.on('error', () => this.response.destroy());
-    this.heartbeat = setInterval(() => this.write(': alive\n\n'), HEARTBEAT_MS);
+    this.endHeartbeat = heartbeats.join(() => this.write(': alive\n\n'));
     openStreams.count++;
     this.response.once('close', () => openStreams.count--);
   }
@@ -42,7 +45,7 @@ export class EventStream implements EventSink {
   }
 
   end(): void {
-    clearInterval(this.heartbeat);
+    this.endHeartbeat();
     this.response.end();
   }
 
@@ -52,7 +55,7 @@ export class EventStream implements EventSink {
 
   onClose(listener: () => void): void {
     this.response.once('close', () => {
-      clearInterval(this.heartbeat);
+      this.endHeartbeat();
       listener();
     });
   }
