@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -39,7 +39,20 @@ describe('artifacts on disk', () => {
     writeFileSync(path('notes.txt'), 'x');
     writeFileSync(path(`${uuid()}.part`), 'x');
     for (const name of readdirSync(path(''))) if (name !== newer) utimesSync(path(name), 1, 1);
+    const begun = `${uuid()}.part`;
+    writeFileSync(path(begun), 'x');
     expect(await old(new Date(Date.now() - 60_000))).toEqual([older]);
+    // What somebody began long ago, and never finished, is gone.
+    expect(readdirSync(path('')).sort()).toEqual([older, newer, begun, 'notes.txt'].sort());
+  });
+
+  it('leave nothing behind when they could not be put there', async () => {
+    const id = uuid();
+    const path = join(folder, 'made', 'when needed');
+    // No file takes the name of a folder.
+    mkdirSync(join(path, id, 'x'), { recursive: true });
+    await expect(store.put(id, Buffer.from('x'))).rejects.toBeInstanceOf(StoreUnavailable);
+    expect(readdirSync(path)).toEqual([id]);
   });
 
   it('are refused for the moment where the disk refuses, and the reason is kept for the log', async () => {

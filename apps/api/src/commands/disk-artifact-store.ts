@@ -1,10 +1,12 @@
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { validate as isUuid } from 'uuid';
 import { ArtifactStore, StoreUnavailable } from './artifact-store';
 
 const AT_ONCE = 500;
+/** Ends the name of a file that is not whole. */
+const PART = '.part';
 
 /** One file for each artifact, named by its id, in a folder that several servers may share. A file that is not whole never has that name. */
 export class DiskArtifactStore extends ArtifactStore {
@@ -15,9 +17,18 @@ export class DiskArtifactStore extends ArtifactStore {
   put(id: string, bytes: Buffer): Promise<void> {
     return this.attempt(async () => {
       const path = this.pathOf(id);
-      await mkdir(this.folder, { recursive: true });
-      await writeFile(`${path}.part`, bytes, { flush: true });
-      await rename(`${path}.part`, path);
+      const made = await mkdir(this.folder, { recursive: true });
+      try {
+        await writeFile(path + PART, bytes, { flush: true });
+        await rename(path + PART, path);
+      } catch (error) {
+        // A full disk gets its space back.
+        await rm(path + PART, { force: true });
+        throw error;
+      }
+      // A name lasts when its folder is on the disk, and a new folder when its own is.
+      await sync(this.folder);
+      for (let at = this.folder; made && at.length >= made.length; at = dirname(at)) await sync(dirname(at));
     });
   }
 
@@ -33,11 +44,15 @@ export class DiskArtifactStore extends ArtifactStore {
   }
 
   async *storedBefore(time: Date): AsyncIterable<string[]> {
-    const names = (await this.attempt(() => orIfMissing(readdir(this.folder), []))).filter((name) => isUuid(name));
+    const all = await this.attempt(() => orIfMissing(readdir(this.folder), []));
+    const isOld = (name: string): Promise<boolean> => stat(this.pathOf(name)).then(({ mtimeMs }) => mtimeMs < time.getTime(), () => false);
+    // What a process that died has begun is nobody's.
+    for (const name of all.filter((one) => one.endsWith(PART) && isUuid(one.slice(0, -PART.length)))) if (await isOld(name)) await this.remove(name);
+    const names = all.filter((name) => isUuid(name));
     for (let from = 0; from < names.length; from += AT_ONCE) {
       const some = names.slice(from, from + AT_ONCE);
-      const ages = await Promise.all(some.map((name) => stat(this.pathOf(name)).then(({ mtimeMs }) => mtimeMs, () => Infinity)));
-      yield some.filter((_, index) => (ages[index] ?? Infinity) < time.getTime());
+      const old = await Promise.all(some.map(isOld));
+      yield some.filter((_, index) => old[index]);
     }
   }
 
@@ -52,6 +67,11 @@ export class DiskArtifactStore extends ArtifactStore {
       throw new StoreUnavailable(error);
     }
   }
+}
+
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  await handle.sync().finally(() => handle.close());
 }
 
 async function orIfMissing<T, Other>(work: Promise<T>, other: Other): Promise<T | Other> {
