@@ -2,11 +2,12 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { extract } from 'tar';
 import { ARTIFACTS, DUMP, MANIFEST, type Manifest } from './backup';
+import { settle } from './after-restore';
 import { hashOf, query, run } from './programs';
 
 /**
  * Puts a backup into an empty database and an empty folder; touches neither when they are not empty, or when the backup is not as it was
- * written. The server that starts on it then brings it up to its own version. Throws an Error that names the fault.
+ * written. What may have been done since the backup is in doubt then. The server that starts on it brings it up to its own version. Throws an Error that names the fault.
  */
 export async function restore(folder: string, databaseUrl: string, artifactsDir: string): Promise<Manifest> {
   const manifest = readManifest(folder);
@@ -20,6 +21,7 @@ export async function restore(folder: string, databaseUrl: string, artifactsDir:
   if (tables?.count !== 0) throw new Error('the database is not empty: restore into a new one');
   if (existsSync(artifactsDir) && readdirSync(artifactsDir).length > 0) throw new Error(`${artifactsDir} is not empty: restore into a new folder`);
   await run('pg_restore', databaseUrl, ['--exit-on-error', '--no-owner', '--no-privileges', '--single-transaction', join(folder, DUMP)]);
+  await settle(databaseUrl);
   mkdirSync(artifactsDir, { recursive: true });
   await extract({ cwd: artifactsDir, file: join(folder, ARTIFACTS) });
   if (manifest.artifactsIn) return manifest;

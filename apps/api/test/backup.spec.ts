@@ -3,6 +3,7 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backup } from '../../../tools/backup/backup';
+import { settle } from '../../../tools/backup/after-restore';
 import { restore } from '../../../tools/backup/restore';
 import { verifyFile } from '../src/audit/proof/verify-file';
 import { AuditDesk } from './support/audit';
@@ -52,6 +53,7 @@ describeWith('postgresql', DEBIAN_POSTGRES)('a backup', () => {
     agent.disconnect();
     await eventually(async () => expect((await env.get('/api/clients/machine')).body).toMatchObject({ status: 'offline' }));
     const waits = await env.command(client.id);
+    const once = await env.command(client.id, { action: 'shell', payload: { program: 'true' } });
 
     // Beside the running server.
     const manifest = await backup(sourceUrl, path('artifacts'), path('backup'));
@@ -64,6 +66,10 @@ describeWith('postgresql', DEBIAN_POSTGRES)('a backup', () => {
       expect((await restored.get(`/api/commands/${done}`).expect(200)).body).toMatchObject({ status: 'completed', result: { data: { page: 1 } } });
       expect(createHash('sha256').update(await download(restored, done, artifact)).digest('hex')).toBe(createHash('sha256').update(bytes).digest('hex'));
       await restored.get(`/api/commands/${lost}`).expect(404);
+      // It may have been done since: it is not done twice.
+      expect((await restored.get(`/api/commands/${once}`).expect(200)).body).toMatchObject({ status: 'indeterminate', attempt: 1 });
+      const { body: history } = await restored.get(`/api/commands/${once}/logs`).expect(200);
+      expect((history as { items: { eventType: string }[] }).items.map(({ eventType }) => eventType)).toEqual(['created', 'dispatched', 'indeterminate']);
 
       const desk = new AuditDesk(restored);
       await desk.waitUntilSealed();
@@ -81,6 +87,17 @@ describeWith('postgresql', DEBIAN_POSTGRES)('a backup', () => {
     } finally {
       await restored.destroy();
     }
+  });
+
+  it('has nothing of the time to come, when it goes into another cluster', async () => {
+    const url = await postgres.database('ahead');
+    await restore(path('backup'), url, path('ahead'));
+    const ahead = `(pg_current_xact_id()::text::bigint + 1000000)::text::xid8`;
+    await query(url, `UPDATE command_logs SET xid = ${ahead}`);
+    await query(url, `INSERT INTO alert_rules (id, name, enabled, condition, channels, told_below) VALUES (gen_random_uuid(), 'r', false, '{}', '{}', ${ahead})`);
+    await settle(url);
+    expect(await query(url, 'SELECT 1 FROM alert_rules WHERE told_below > pg_current_xact_id()')).toEqual([]);
+    expect(await query(url, `SELECT DISTINCT xid::text FROM command_logs`)).toEqual([{ xid: '3' }]);
   });
 
   it('leaves artifacts in their bucket, and says in which', async () => {
