@@ -100,6 +100,8 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
       clientId, connectionId: uuid(), written: false, keyId, sink, aliveEveryMs, heardAtMs: this.listenedMs, sent: NOTHING, cancelled: NOTHING,
     };
     if (this.stopping) return this.close(connection, 'shutdown');
+    // It left while its key was looked at.
+    if (!sink.open) return;
     const older = this.connections.get(clientId);
     if (older) this.close(older, 'replaced');
     this.connections.set(clientId, connection);

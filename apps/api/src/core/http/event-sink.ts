@@ -16,7 +16,7 @@ export interface EventSink {
   end(): void;
   /** Closes it at once, for a peer that is gone: waits for nothing. */
   cutOff(): void;
-  /** The listener is called once, whoever ended the connection. */
+  /** The listener is called once, whoever ended the connection; soon, when it is over already. */
   onClose(listener: () => void): void;
 }
 

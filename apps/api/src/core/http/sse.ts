@@ -29,7 +29,10 @@ export class EventStream implements EventSink {
     this.response.on('error', () => this.response.destroy());
     this.endHeartbeat = heartbeats.join(() => this.write(': alive\n\n'));
     openStreams.count++;
-    this.response.once('close', () => openStreams.count--);
+    this.onClose(() => {
+      this.endHeartbeat();
+      openStreams.count--;
+    });
   }
 
   get open(): boolean {
@@ -54,10 +57,9 @@ export class EventStream implements EventSink {
   }
 
   onClose(listener: () => void): void {
-    this.response.once('close', () => {
-      this.endHeartbeat();
-      listener();
-    });
+    // A reader that left before is told of by no event any more.
+    if (this.response.destroyed) queueMicrotask(listener);
+    else this.response.once('close', listener);
   }
 
   /** Events that were made into text already, for many readers at once. */
