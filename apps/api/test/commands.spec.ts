@@ -116,6 +116,50 @@ describe('the route of one command', () => {
     expect(events).toEqual(['created', 'dispatched', 'running', 'cancel_requested', 'cancelled']);
   });
 
+  it('does not try again what somebody has cancelled, or what has expired meanwhile', async () => {
+    const client = await env.client('unwanted');
+    const agent = await env.connect(client);
+    const running = async (settings: object): Promise<string> => {
+      const id = await env.command(client.id, { maxAttempts: 3, ...settings });
+      await eventually(() => expect(agent.received.map((frame) => frame.id)).toContain(id));
+      expect(await agent.post(`/api/commands/${id}/start`, {})).toBe(200);
+      return id;
+    };
+    const cancelled = await running({});
+    const expired = await running({ expiresAt: new Date(Date.now() + 3_600_000).toISOString() });
+    const wanted = await running({});
+    await env.post(`/api/commands/${cancelled}/cancel`).expect(200);
+    await env.sql('UPDATE commands SET expires_at = now() WHERE id = $1', [expired]);
+    for (const id of [cancelled, expired, wanted]) expect(await agent.post(`/api/commands/${id}/result`, { success: false })).toBe(200);
+    const stateOf = async (id: string): Promise<unknown> => (await env.get(`/api/commands/${id}`).expect(200)).body;
+    expect(await stateOf(cancelled)).toMatchObject({ status: 'failed', attempt: 1 });
+    expect(await stateOf(expired)).toMatchObject({ status: 'failed', attempt: 1 });
+    expect(await stateOf(wanted)).toMatchObject({ attempt: 2 });
+    expect((await env.post(`/api/commands/${cancelled}/retry`).expect(200)).body).toMatchObject({ attempt: 2 });
+  });
+
+  it('takes the late word that an attempt in doubt was ended in time', async () => {
+    const client = await env.client('in-doubt');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await agent.post(`/api/commands/${id}/start`, {});
+    expect(await agent.post('/api/agents/session', { version: '1', platform: 'linux', actions: [], inFlight: [] })).toBe(200);
+    await env.reaches(id, 'indeterminate');
+    expect(await agent.post(`/api/commands/${id}/result`, { success: false, outcome: 'timed_out' })).toBe(200);
+    await env.reaches(id, 'timed_out');
+  });
+
+  it('tries nothing again for a client that was removed', async () => {
+    const client = await env.client('removed');
+    const id = await env.command(client.id);
+    await env.post(`/api/commands/${id}/cancel`).expect(200);
+    await request(env.url).delete(`/api/clients/${client.id}`).set('Authorization', `Bearer ${env.token}`).expect(204);
+    const { body } = await env.post(`/api/commands/${id}/retry`).expect(409);
+    expect(body).toMatchObject({ code: 'client_removed' });
+    expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'cancelled', attempt: 1 });
+  });
+
   it('does not try again what the machine refuses, and records the refusal', async () => {
     const client = await env.client('strict');
     const agent = await env.connect(client);

@@ -1,3 +1,4 @@
+import { EMERGENCY_PRIORITY } from '@gwanje/contracts';
 import { DataSource } from 'typeorm';
 import { CommandSweeps } from '../src/commands/command-sweeps';
 import { TestEnvironment } from './support/environment';
@@ -11,6 +12,31 @@ describe('the sweeper', () => {
   let env: TestEnvironment;
   beforeAll(async () => (env = await TestEnvironment.create({ SWEEP_MS: '600000' })));
   afterAll(() => env.destroy());
+
+  it('passes over a client whose slots are taken, unless an emergency waits for it', async () => {
+    const [user] = await env.sql<{ id: string }>('SELECT id FROM users LIMIT 1');
+    const clients = await env.sql<{ id: string }>(
+      `INSERT INTO clients (id, name, status, concurrency) SELECT gen_random_uuid(), 'full-' || n, 'online', 1 FROM generate_series(1, 2) n RETURNING id`,
+    );
+    const [full, free] = clients.map(({ id }) => id).sort();
+    const put = (clientId: string | undefined, status: string, priority: number): Promise<unknown> =>
+      env.sql(
+        `INSERT INTO commands (id, client_id, action, payload, status, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
+         VALUES (gen_random_uuid(), $1, 'noop', '{}', $2, $3, 60000, 1, now(), $4, $4, 1)`,
+        [clientId, status, priority, user?.id],
+      );
+    await put(full, 'running', 5);
+    await put(full, 'pending', 9);
+    await put(free, 'pending', 5);
+    const sweeps = env.app.get(CommandSweeps, { strict: false });
+    expect(await sweeps.findStarving(1)).toEqual([free]);
+    await put(full, 'pending', EMERGENCY_PRIORITY);
+    expect(await sweeps.findStarving(2)).toEqual([full, free]);
+    await put(full, 'running', EMERGENCY_PRIORITY);
+    expect(await sweeps.findStarving(2)).toEqual([free]);
+    await env.sql('DELETE FROM commands');
+    await env.sql(`DELETE FROM clients WHERE name LIKE 'full-%'`);
+  });
 
   it('finds the one client with work among a thousand without, and reads little for it', async () => {
     const { id: busy } = await env.client('busy');

@@ -25,7 +25,7 @@ export const LEGAL_MOVES: Readonly<Record<CommandState, readonly CommandState[]>
   cancelled: ['pending'],
   expired: ['pending'],
   timed_out: ['completed', 'failed', 'cancelled', 'indeterminate', 'pending'],
-  indeterminate: ['completed', 'failed', 'cancelled', 'pending'],
+  indeterminate: ['completed', 'failed', 'cancelled', 'timed_out', 'pending'],
 };
 
 export function isLegalMove(from: CommandState, to: CommandState): boolean {

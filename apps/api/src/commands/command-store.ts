@@ -18,6 +18,8 @@ export interface LockedCommand {
   attempt: number;
   maxAttempts: number;
   reported: { attempt: number; body: unknown } | null;
+  /** Somebody wants it to end, or `expiresAt` has passed: no attempt follows by itself. */
+  isUnwanted: boolean;
 }
 
 /** A move by an agent's word: a start, or an end with what it said. */
@@ -68,12 +70,17 @@ export interface Claimed extends Outstanding {
 }
 
 /** The columns of a LockedCommand. */
-export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported`;
+export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported,
+  (cancel_requested_at IS NOT NULL OR coalesce(expires_at <= now(), false)) AS "isUnwanted"`;
 
-/** SQL on `clients c`: online, with due work and a free slot. The order is that of the index of what waits: no other plan reads less. */
+/**
+ * SQL on `clients c`: online, with due work and a free slot for the best of it; an emergency has one more. The order is that of the index of
+ * what waits: no other plan reads less.
+ */
 export const STARVING = `c.status = 'online'
-  AND (SELECT 1 FROM commands p WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() ORDER BY p.priority DESC, p.id LIMIT 1) IS NOT NULL
-  AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) <= c.concurrency`;
+  AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) < c.concurrency + (
+    SELECT (p.priority = ${EMERGENCY_PRIORITY})::integer FROM commands p
+    WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() ORDER BY p.priority DESC, p.id LIMIT 1)`;
 
 /** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */
 const HELD = 'id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE';
@@ -276,10 +283,10 @@ export class CommandStore {
     );
   }
 
-  /** Whether the command, just failed or timed out, is to be tried again by itself; then it is put back. */
+  /** Whether the command, just failed or timed out, is to be tried again by itself; then it is put back. Never against a cancel, or beyond `expiresAt`. */
   async retryIfDue(command: LockedCommand, certain: boolean, transaction: EntityManager): Promise<boolean> {
     const safe = certain || ACTIONS[command.action]?.idempotent === true;
-    if (!safe || command.attempt >= command.maxAttempts) return false;
+    if (!safe || command.isUnwanted || command.attempt >= command.maxAttempts) return false;
     const backoff = Math.min(RETRY_BASE_SECONDS * 2 ** (command.attempt - 1), RETRY_CAP_SECONDS);
     await this.retry(command, backoff * (0.5 + Math.random() / 2), null, transaction);
     return true;

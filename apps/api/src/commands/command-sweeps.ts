@@ -46,7 +46,7 @@ export class CommandSweeps {
     const cancelled: LockedCommand[] = [];
     const left = await this.store.transaction(async (transaction) => {
       const rows = await transaction.query<DoubtfulCommand[]>(
-        `SELECT c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, ${STORED_PAYLOAD},
+        `SELECT c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, false AS "isUnwanted", ${STORED_PAYLOAD},
            c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
          FROM commands c JOIN users u ON u.id = c.authorized_by
          WHERE c.status = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,

@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
 import { HotDatabase } from '../core/database/hot-database';
-import { refusalOf } from '../core/database/statement';
+import { ask, refusalOf } from '../core/database/statement';
 import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
@@ -150,6 +150,9 @@ export class CommandsService {
       if (!['failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('not_retryable', `A command that is ${locked.status} cannot be retried`);
       }
+      await ask(transaction, this.store.requireAndHold([locked.clientId])).catch((fault: Error) => {
+        throw refusalOf(fault) ? new Conflict('client_removed', 'The client was removed') : fault;
+      });
       await this.store.retry(locked, 0, by, transaction);
       await this.record('commands.retry', locked, by, transaction);
       // kill point: retry.before-commit
