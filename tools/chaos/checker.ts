@@ -215,9 +215,8 @@ function checkEffects(
   if (row.status === 'completed' && create.exitCode !== 0) say('unexplained', 'it failed, and is completed');
   logs.forEach(({ event, data }, index) => {
     const before = logs[index - 1];
-    // What the agent itself says has ended may be repeated; `success` is in the history of its words only.
-    const certain = before?.event === 'failed' || (before?.event === 'timed_out' && 'success' in before.data);
-    if (event === 'retry' && data['by'] === 'automatic' && !certain)
+    // Only what the agent says has failed may be repeated: what was ended in time may have happened before.
+    if (event === 'retry' && data['by'] === 'automatic' && before?.event !== 'failed')
       say('illegal', `repeated by itself after ${before?.event ?? 'nothing'}, though it may have happened`);
   });
   if (row.status === 'timed_out' && attempts.has(row.attempt) && row.reportedAttempt !== row.attempt)

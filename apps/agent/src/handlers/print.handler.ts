@@ -80,7 +80,9 @@ export class PrintHandler implements Handler {
         await wait(POLL_MS, context.signal);
       }
     } catch (error) {
-      if (context.signal.aborted) await this.cancelJob(context, job);
+      // It is spooled, whatever became of it: who called it failed would have it printed again.
+      if (!context.signal.aborted) return 'unknown';
+      await this.cancelJob(context, job);
       throw error;
     }
   }

@@ -88,7 +88,9 @@ export class AgentWords {
       if (!isNews(word, command)) return [];
       const move = { ...moveOf(word), from: [command.status], attempt: command.attempt, final: false };
       const moved = await ask(transaction, this.commands.moveAll([move]));
-      if (word.kind === 'result' && mayFollow(word.body, move.to)) await this.commands.retryIfDue({ ...command, status: move.to }, true, transaction);
+      // What failed has ended. What the agent had to end may have had its effect before.
+      const hasEnded = move.to === 'failed';
+      if (word.kind === 'result' && mayFollow(word.body, move.to)) await this.commands.retryIfDue({ ...command, status: move.to }, hasEnded, transaction);
       const entry = entryOf(word);
       if (entry) await this.audit.record(entry, transaction);
       // kill point: words.weighed
