@@ -138,6 +138,19 @@ describe('the route of one command', () => {
     expect((await env.post(`/api/commands/${cancelled}/retry`).expect(200)).body).toMatchObject({ attempt: 2 });
   });
 
+  it('does not repeat by itself what its agent had to end, unless it may happen twice', async () => {
+    const client = await env.client('ended-in-time');
+    const agent = await env.connect(client);
+    const timedOut = async (settings: object): Promise<unknown> => {
+      const id = await env.command(client.id, { maxAttempts: 2, ...settings });
+      await eventually(() => expect(agent.received.map((frame) => frame.id)).toContain(id));
+      expect(await agent.post(`/api/commands/${id}/result`, { success: false, outcome: 'timed_out' })).toBe(200);
+      return (await env.get(`/api/commands/${id}`).expect(200)).body;
+    };
+    expect(await timedOut({ action: 'shell', payload: { program: 'true' } })).toMatchObject({ status: 'timed_out', attempt: 1 });
+    expect(await timedOut({})).toMatchObject({ attempt: 2 });
+  });
+
   it('takes the late word that an attempt in doubt was ended in time', async () => {
     const client = await env.client('in-doubt');
     const agent = await env.connect(client);
@@ -200,6 +213,34 @@ describe('the route of one command', () => {
     }
     const { body } = await env.get(`/api/commands/${id}/artifacts`).expect(200);
     expect((body as { items: object[] }).items).toHaveLength(4);
+  });
+
+  it('takes an empty file for an artifact', async () => {
+    const client = await env.client('empty');
+    const id = await env.command(client.id);
+    const upload = request(env.url).post(`/api/commands/${id}/artifacts`).set('Authorization', `Bearer ${client.clientKey}`).set('Content-Length', '0');
+    const { body } = await upload.set('Content-Type', 'text/plain').set('X-File-Name', 'empty.txt').expect(201);
+    expect(body).toMatchObject({ name: 'empty.txt', size: 0 });
+    const file = await fetch(`${env.url}/api/commands/${id}/artifacts/${(body as { id: string }).id}`, { headers: { Authorization: `Bearer ${env.token}` } });
+    expect([file.status, (await file.arrayBuffer()).byteLength]).toEqual([200, 0]);
+  });
+
+  it.each([
+    ['asynchronous', { $async: true, type: 'object', required: ['a'] }],
+    ['without an end', { allOf: [{ $ref: '#' }] }],
+  ])('refuses a command by an agent’s own schema that is %s, and lives', async (name, schema) => {
+    const client = await env.client(`trap-${name.replaceAll(' ', '-')}`);
+    const session = { version: '1', platform: 'linux', actions: [{ name: 'trap', schema }], inFlight: [] };
+    await request(env.url).post('/api/agents/session').set('Authorization', `Bearer ${client.clientKey}`).send(session).expect(200);
+    const { body } = await env.post('/api/commands', { clientId: client.id, action: 'trap', payload: {} }).expect(400);
+    expect(body).toMatchObject({ errors: [{ path: 'action', message: expect.stringContaining('is not valid') as string }] });
+    await env.get('/health/ready').expect(200);
+  });
+
+  it('writes down that an agent has asked for the stream of another', async () => {
+    const [own, other] = [await env.client('nosy'), await env.client('neighbour')];
+    await request(env.url).get(`/api/events/${other.id}`).set('Authorization', `Bearer ${own.clientKey}`).expect(404);
+    expect(await env.sql(`SELECT actor_id, outcome FROM audit_log WHERE action = 'clients.connect'`)).toEqual([{ actor_id: own.id, outcome: 'refused' }]);
   });
 
   it('gives the same command for the same Idempotency-Key, also to twenty callers at once', async () => {

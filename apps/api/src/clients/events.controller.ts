@@ -3,7 +3,7 @@ import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { type AgentPrincipal, Caller, ForAgents, isSelf } from '../core/access/access';
 import { InRole } from '../core/access/roles';
-import { NotFound } from '../core/errors/errors';
+import { Hidden } from '../core/errors/errors';
 import { EventStream } from '../core/http/sse';
 import { DescribeWholeNumber, WholeNumber } from '../core/http/whole-number';
 import { GatewayService } from './gateway.service';
@@ -26,7 +26,7 @@ export class EventsController {
     @Res() reply: FastifyReply,
     @Query('aliveEveryMs', new WholeNumber(ALIVE_EVERY_MS)) aliveEveryMs?: number,
   ): Promise<void> {
-    if (!isSelf(agent, clientId)) throw new NotFound('client');
+    if (!isSelf(agent, clientId)) throw new Hidden('clients.connect', { type: 'client', id: clientId });
     await this.gateway.attach(agent.id, agent.keyId, new EventStream(reply), aliveEveryMs);
   }
 }

@@ -63,7 +63,8 @@ export class AgentCommandsController {
     @Headers('content-disposition') disposition = '',
   ): Promise<ArtifactView> {
     const [, encoded, plain] = /filename\*=UTF-8''([^;\s]+)|filename="?([^";]+)/i.exec(disposition) ?? [];
-    return this.artifacts.add(id, request.body, contentType, decode(fileName ?? encoded ?? plain ?? 'artifact'), agent);
+    // Of an empty file there is nothing to be read.
+    return this.artifacts.add(id, request.body ?? Buffer.alloc(0), contentType, decode(fileName ?? encoded ?? plain ?? 'artifact'), agent);
   }
 }
 

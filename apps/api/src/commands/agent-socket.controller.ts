@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayService } from '../clients/gateway.service';
 import { type AgentPrincipal, Caller, ForAgents, isSelf } from '../core/access/access';
 import { InRole } from '../core/access/roles';
-import { NotFound } from '../core/errors/errors';
+import { Hidden } from '../core/errors/errors';
 import { EventSocket } from '../core/http/event-socket';
 import { acceptWebSocket } from '../core/http/upgrade';
 import { AgentConversation } from './agent-conversation';
@@ -28,7 +28,7 @@ export class AgentSocketController {
   @Get(':clientId')
   @ApiOperation({ summary: 'WebSocket of an agent', description: DESCRIPTION })
   async connect(@Param('clientId') clientId: string, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    if (!isSelf(agent, clientId)) throw new NotFound('client');
+    if (!isSelf(agent, clientId)) throw new Hidden('clients.connect', { type: 'client', id: clientId });
     const socket = new EventSocket(acceptWebSocket(request, reply));
     new AgentConversation(socket, agent, this.frames);
     await this.gateway.attach(agent.id, agent.keyId, socket);

@@ -18,7 +18,7 @@ export function inspectPayload(action: string, payload: Record<string, unknown>,
   if (!schema) {
     throw new InvalidInput([{ path: 'action', message: `unknown action ${action}; known are ${[...builtIn.keys()].join(', ')}` }]);
   }
-  if (schema.validate(payload)) return schema.secret.filter((name) => Object.hasOwn(payload, name));
+  if (accepts(schema.validate, payload)) return schema.secret.filter((name) => Object.hasOwn(payload, name));
   throw new InvalidInput((schema.validate.errors ?? []).map((error) => ({ path: pathOf(error), message: error.message ?? 'is not valid' })));
 }
 
@@ -38,13 +38,26 @@ function marksSomething(schema: JsonSchema): boolean {
   return false;
 }
 
-function compile(schema: object = {}): ValidateFunction {
+function accepts(validate: ValidateFunction, payload: object): boolean {
   try {
-    return new Ajv({ allErrors: true, strict: false }).compile(schema);
+    return validate(payload);
   } catch {
-    throw new InvalidInput([{ path: 'action', message: 'the agent sent a schema of this action that is not valid' }]);
+    // It refers to itself without end.
+    throw unusable();
   }
 }
+
+function compile(schema: object = {}): ValidateFunction {
+  try {
+    // An asynchronous one would allow everything, and refuse when nobody listens any more.
+    if (/"\$async":/.test(JSON.stringify(schema))) throw new Error('asynchronous');
+    return new Ajv({ allErrors: true, strict: false }).compile(schema);
+  } catch {
+    throw unusable();
+  }
+}
+
+const unusable = (): InvalidInput => new InvalidInput([{ path: 'action', message: 'the agent sent a schema of this action that is not valid' }]);
 
 function pathOf({ instancePath, params }: ErrorObject): string {
   const { missingProperty, additionalProperty } = params as { missingProperty?: string; additionalProperty?: string };

@@ -74,6 +74,7 @@ export const en = {
     'roles.manage': 'Manage roles',
     'grants.set': 'Set grants',
     'grants.manage': 'Manage grants',
+    'clients.connect': 'Connect as a client',
     'clients.create': 'Add a client',
     'clients.enrol': 'Enrol a client',
     'clients.update': 'Change a client',

@@ -76,6 +76,7 @@ export const ko: Words = {
     'roles.manage': '역할 관리',
     'grants.set': '허용 범위 지정',
     'grants.manage': '허용 범위 관리',
+    'clients.connect': '클라이언트로 연결',
     'clients.create': '클라이언트 추가',
     'clients.enrol': '클라이언트 등록',
     'clients.update': '클라이언트 변경',
