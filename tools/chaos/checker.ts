@@ -273,8 +273,10 @@ function checkExplained({ row, logs }: Case, { agentEnds }: History, say: (fault
   const own = logs.filter(({ attempt }) => attempt === row.attempt);
   const from = own.find(({ event }) => event === 'dispatched')?.at ?? 0;
   const until = own.filter(({ event }) => event === 'indeterminate').at(-1)?.at ?? 0;
+  // Who is asked to stop says so first, and has ten seconds to end.
+  const afterwards = /agent was stopped/.test(row.errorMessage ?? '') ? 11_000 : 1_000;
   const ended = agentEnds.some(
-    ({ clientId, at }) => clientId === row.clientId && at >= from - 1_000 && at <= until + 1_000,
+    ({ clientId, at }) => clientId === row.clientId && at >= from - 1_000 && at <= until + afterwards,
   );
   if (!ended) say('unexplained', `it is indeterminate, and its agent did not end: ${row.errorMessage}`);
 }

@@ -30,7 +30,8 @@ interface Call {
 }
 
 const MOST_REPLAY_MS = 8_000;
-const PATIENCE_MS = 45_000;
+/** A server answers within 30 s of its own time, and may be frozen for 20 s and, after the next pause, for 20 s more. */
+const PATIENCE_MS = 75_000;
 /** Statuses that a server in trouble answers with; 500 is never one of them. */
 const TROUBLE = [502, 503, 504];
 
@@ -157,7 +158,6 @@ export class HttpLink {
           resolve(response);
         },
       );
-      // Longer than anything that is done to a server.
       outgoing.setTimeout(PATIENCE_MS, () => {
         if (answered) return;
         this.unexpected.push({
