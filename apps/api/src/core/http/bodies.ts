@@ -5,7 +5,7 @@ import { inspectRequest } from './request-hygiene';
 export const BODY_BYTES = 1 << 20;
 const ARTIFACT_BYTES = 64 << 20;
 /** The one route that takes bytes as they are, whatever their type; all others take JSON. */
-const BYTES_ROUTE = '/api/commands/:id/artifacts';
+export const BYTES_ROUTE = '/api/commands/:id/artifacts';
 /** What `fetch` says of a text when its caller says nothing is JSON, too: no other site gains by it, since calls need a bearer token. */
 const JSON_TYPES = /^((application\/json|text\/plain) *(;|$)|$)/i;
 
