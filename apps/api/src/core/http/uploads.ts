@@ -29,5 +29,7 @@ export function admitUploads(fastify: FastifyInstance, keys: AgentKeys): void {
     if (reply.raw.destroyed) leave();
     else reply.raw.once('close', leave);
     raw.setTimeout(SILENCE_MS, () => raw.destroy());
+    // The store may take its time.
+    raw.once('end', () => raw.setTimeout(0));
   });
 }
