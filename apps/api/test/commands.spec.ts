@@ -434,6 +434,7 @@ describe('the route of one command', () => {
 
   it.each([
     ['an unknown field', { clientId: 'x', action: 'noop', payload: {}, extra: 1 }, 'extra'],
+    ['an unknown field without a value', { clientId: 'x', action: 'noop', payload: {}, extra: null }, 'extra'],
     ['an unknown action', { clientId: 'guarded', action: 'nope', payload: {} }, 'action'],
     ['a payload against the schema', { clientId: 'guarded', action: 'print', payload: { filePath: 'a', copies: 0 } }, 'payload.copies'],
     ['a NUL character', { clientId: 'guarded', action: 'noop', payload: { echo: 'a\u0000b' } }, 'payload.echo'],

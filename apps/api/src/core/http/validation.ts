@@ -1,5 +1,6 @@
-import { type ArgumentMetadata, Injectable, type ValidationError, ValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, Injectable, type Type, type ValidationError, ValidationPipe } from '@nestjs/common';
 import { Ajv, type ValidateFunction } from 'ajv';
+import { getMetadataStorage } from 'class-validator';
 import { InvalidInput } from '../errors/errors';
 import { inspect } from './request-hygiene';
 
@@ -37,13 +38,15 @@ export class DtoPipe extends ValidationPipe {
     if (Array.isArray(value) || Buffer.isBuffer(value) || !['object', 'undefined'].includes(typeof value)) {
       throw new InvalidInput([{ path: '', message: 'the body must be a JSON object' }]);
     }
-    return super.transform(withoutNulls(value), metadata);
+    return super.transform(metatype ? withoutNulls(value, metatype) : value, metadata);
   }
 }
 
-function withoutNulls(body: unknown): unknown {
+/** What is not known stays, and is a fault. */
+function withoutNulls(body: unknown, dto: Type): unknown {
   if (typeof body !== 'object' || body === null) return body;
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const known = new Set(getMetadataStorage().getTargetValidationMetadatas(dto, '', false, false).map(({ propertyName }) => propertyName));
+  return Object.fromEntries(Object.entries(body).filter(([name, value]) => value !== null || !known.has(name)));
 }
 
 function faults(error: ValidationError, parent = ''): { path: string; message: string }[] {
