@@ -55,7 +55,7 @@ interface Shown extends Artifact {
       </figure>
     }
     @if (problem(); as problem) {
-      <gw-problem-notice [problem]="problem" [words]="words().files.failed" />
+      <gw-problem-notice [problem]="problem" [words]="problem.code === 'unknown' ? words().files.failed : null" />
     }
   `,
   styles: `
@@ -106,6 +106,7 @@ export class Files {
   }
 
   protected async save(file: Artifact): Promise<void> {
+    this.problem.set(null);
     const bytes = await this.fetch(file);
     if (bytes) saveAs(bytes, file.name);
   }
