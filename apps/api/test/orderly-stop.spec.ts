@@ -39,10 +39,10 @@ describe('an orderly stop', () => {
     expect(await promisify(execFile)(process.execPath, args)).toMatchObject({ stdout: 'left\n' });
   });
 
-  it('is one while a queue still waits for what it asked of Redis when it began', async () => {
+  it.each(['subscribe', 'setname'])('is one while a queue still waits for the %s that it asked of Redis when it began', async (word) => {
     const folder = mkdtempSync(join(tmpdir(), 'gwanje-redis-'));
     const network = await TcpProxy.create(redisOfThisWorker());
-    network.swallowFrom('subscribe\r\n');
+    network.swallowFrom(`${word}\r\n`);
     const settings = { DATABASE_URL: await createDatabase(), REDIS_URL: network.url.replace('http', 'redis'), JWT_SECRET: randomUUID() + randomUUID() };
     const env = { PATH: process.env['PATH'], HOME: folder, AUDIT_KEY_FILE: join(folder, 'audit-key.pem'), ...settings };
     try {

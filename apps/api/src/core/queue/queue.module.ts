@@ -79,7 +79,10 @@ export class QueueModule implements OnModuleInit, OnApplicationBootstrap, OnAppl
     private readonly queues: Queues,
   ) {}
 
-  /** Nobody waits for the answer of `process`, which a stop refuses while the queue has not begun: unheard, it would end the process. */
+  /**
+   * Nobody waits for the answers of `process`, and of the naming of its connection, which a stop refuses while the queue has not begun:
+   * unheard, a refusal would end the process.
+   */
   onModuleInit(): void {
     for (const queue of this.queues.all) {
       const begin = queue.process.bind(queue) as (...args: unknown[]) => Promise<void>;
@@ -87,7 +90,8 @@ export class QueueModule implements OnModuleInit, OnApplicationBootstrap, OnAppl
         begin(...args).catch((error: Error) => {
           if (!this.stopping) throw error;
         });
-      Object.assign(queue, { process: beginAndHear });
+      const name = queue.setWorkerName.bind(queue) as () => Promise<void>;
+      Object.assign(queue, { process: beginAndHear, setWorkerName: () => name().catch(() => undefined) });
     }
   }
 
