@@ -6,8 +6,9 @@ import type { Supervised } from './supervised';
 import type { World } from './world';
 
 const LOOK_MS = 20;
-/** Some points are passed only when an agent comes back, or finds what it had begun: one that is connected is ended for it. */
+/** Some points are passed only when an agent comes back, or finds what it had begun: one of them is ended for it, while the others work on. */
 const NUDGE_MS = 1_500;
+const BEFORE_RECOVERY = 'runner.after-run';
 
 /**
  * Has a process die at each kill point: whoever passes one at which none has died yet does. Ends when there is none left, or when it is
@@ -21,17 +22,21 @@ export async function walkKillPoints(world: World, isLate: () => boolean): Promi
   for (const [points, processes] of places)
     for (const process of processes) for (const point of points) process.arm(point, 1);
   const left = (): string[] => places.flatMap(([points]) => [...points]);
+  const [nudged] = world.agents;
   let nextNudge = Date.now() + NUDGE_MS;
-  for (let nudges = 0; left().length > 0 && !isLate(); await sleep(LOOK_MS)) {
+  for (; left().length > 0 && !isLate(); await sleep(LOOK_MS)) {
     for (const point of deaths(world))
       for (const [points, processes] of places)
         if (points.delete(point)) for (const process of processes) process.disarm(point);
     if (Date.now() < nextNudge) continue;
     nextNudge = Date.now() + NUDGE_MS;
-    const agent = await world.someAgentOnline(nudges++);
+    if (!nudged || !(await world.isOnline(nudged))) continue;
     // Armed again by the supervisor, it dies a second time while it looks at what it had begun.
-    if (left().some((point) => point.startsWith('recover.'))) agent?.process.arm('runner.after-run', 1);
-    else void agent?.process.kill();
+    if (left().some((point) => point.startsWith('recover.'))) nudged.process.arm(BEFORE_RECOVERY, 1);
+    else {
+      nudged.process.disarm(BEFORE_RECOVERY);
+      void nudged.process.kill();
+    }
   }
   for (const [, processes] of places) for (const process of processes) process.disarm();
   return left();

@@ -129,11 +129,9 @@ export class World {
     return this.post('/api/clients', { name, concurrency: SLOTS });
   }
 
-  /** Of the agents that are connected, the `turn`-th; undefined when there is none, or PostgreSQL does not say. */
-  async someAgentOnline(turn: number): Promise<AgentHost | undefined> {
-    const online = await readOnline(this.databaseUrl).catch((): string[] => []);
-    const agents = this.agents.filter(({ id }) => online.includes(id));
-    return agents[turn % agents.length];
+  /** Whether the agent is connected; false also when PostgreSQL does not say. */
+  async isOnline({ id }: AgentHost): Promise<boolean> {
+    return (await readOnline(this.databaseUrl).catch((): string[] => [])).includes(id);
   }
 
   /** The immediate shutdown, as after a crash; resolves when PostgreSQL accepts connections again. */
