@@ -52,7 +52,7 @@ describe('writeFirstPolicy', () => {
     const [file, files] = [join(folder, 'policy.json'), join(folder, 'files')];
     writeFirstPolicy(file, files);
     expect(statSync(file).mode & 0o077).toBe(0);
-    const policy = Policy.load(file, join(folder, 'agent'));
+    const policy = Policy.load(file, [join(folder, 'agent')]);
     expect(policy.allowedActions()).toEqual(expect.arrayContaining(['shell', 'file_put', 'file_get', 'collect_logs']));
     expect(policy.allowedActions()).not.toContain('restart_service');
     expect(policy.refusal('file_put', { path: join(files, 'new') })).toBeUndefined();

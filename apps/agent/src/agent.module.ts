@@ -52,7 +52,7 @@ function openTracing({ tracing }: AgentConfig): Promise<Tracing> | Tracing {
     { provide: AgentConfig, useFactory: () => readConfig(process.env) },
     {
       provide: Policy,
-      useFactory: (config: AgentConfig) => Policy.load(config.policyFile, config.dataDir),
+      useFactory: (config: AgentConfig) => Policy.load(config.policyFile, config.ownPaths),
       inject: [AgentConfig],
     },
     { provide: Tracing, useFactory: openTracing, inject: [AgentConfig] },

@@ -2,6 +2,7 @@ import { ALIVE_EVERY_MS } from '@gwanje/contracts';
 import type { TracingSettings } from '@gwanje/tracing';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 export interface UpdateConfig {
   /** The public key (PEM) by which a new version must be signed. */
@@ -18,6 +19,8 @@ export class AgentConfig {
   transport: 'sse' | 'ws';
   dataDir: string;
   policyFile?: string;
+  /** The agent's own files and folders, which no command may touch. */
+  ownPaths: readonly string[];
   concurrency: number;
   /** Milliseconds without a byte after which the stream counts as dead. */
   silenceMs: number;
@@ -29,8 +32,11 @@ export class AgentConfig {
   update?: UpdateConfig;
 }
 
-/** All problems are told in one message, so that an installer needs one look instead of one restart a variable. */
-export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
+/**
+ * All problems are told in one message, so that an installer needs one look instead of one restart a variable. `nodeOptions` are Node's own
+ * arguments, which name the files that hold the settings.
+ */
+export function readConfig(env: NodeJS.ProcessEnv, nodeOptions: readonly string[] = process.execArgv): AgentConfig {
   const problems: string[] = [];
   const serverUrl = (env.SERVER_URL ?? '').trim().replace(/\/+$/, '');
   if (!isHttpUrl(serverUrl)) problems.push('SERVER_URL must be an http(s) address, such as https://gwanje.example');
@@ -58,23 +64,36 @@ export function readConfig(env: NodeJS.ProcessEnv): AgentConfig {
   }
   const trialMs = whole('AGENT_UPDATE_TRIAL_MS', 120_000, 1_000, 3_600_000);
   if (problems.length > 0) throw new Error(`the agent cannot start: ${problems.join('; ')}`);
+  const dataDir = dataDirOf(env);
+  const policyFile = env.AGENT_POLICY ? resolve(env.AGENT_POLICY) : undefined;
+  const updateKey = env.AGENT_UPDATE_KEY ? resolve(env.AGENT_UPDATE_KEY) : undefined;
+  const own = [dataDir, policyFile, updateKey, ...environmentFiles(nodeOptions)];
   return {
     serverUrl,
     clientKey,
     transport: transport === 'ws' ? 'ws' : 'sse',
-    dataDir: dataDirOf(env),
-    policyFile: env.AGENT_POLICY ? resolve(env.AGENT_POLICY) : undefined,
+    dataDir,
+    policyFile,
+    ownPaths: own.filter((path) => path !== undefined),
     concurrency,
     silenceMs,
     aliveEveryMs,
     ...(endpoint && { tracing: { endpoint, serviceName: env.OTEL_SERVICE_NAME || 'gwanje-agent', delayMs } }),
-    ...(update === 'auto' && { update: { keyFile: resolve(env.AGENT_UPDATE_KEY ?? ''), trialMs } }),
+    ...(update === 'auto' && updateKey && { update: { keyFile: updateKey, trialMs } }),
   };
 }
 
 /** The folder of the journal. */
 export function dataDirOf(env: NodeJS.ProcessEnv): string {
   return resolve(env.AGENT_DATA_DIR || join(homedir(), '.gwanje-agent'));
+}
+
+/** Where Node took the environment from, the key with it. */
+function environmentFiles(nodeOptions: readonly string[]): string[] {
+  const files = { type: 'string', multiple: true } as const;
+  const options = { 'env-file': files, 'env-file-if-exists': files };
+  const { values } = parseArgs({ args: [...nodeOptions], options, strict: false });
+  return Object.values(values).flat().filter((file) => typeof file === 'string').map((file) => resolve(file));
 }
 
 function isHttpUrl(text: string): boolean {

@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   try {
     // Before Nest, which would tell a wrong setting twice and with a stack.
     const config = readConfig(process.env);
-    Policy.load(config.policyFile, config.dataDir);
+    Policy.load(config.policyFile, config.ownPaths);
     if (config.update && !process.env[LAUNCHED]) {
       const versions = new VersionStore(config.dataDir, { version: VERSION, file: process.argv[1] ?? '' });
       process.exit(await launch(versions, config.update.trialMs, (line) => log.warn(line, 'launcher')));

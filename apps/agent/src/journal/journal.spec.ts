@@ -41,7 +41,7 @@ describe('Journal', () => {
       silenceMs: 1000,
       aliveEveryMs: 1000,
     };
-    config = { ...link, dataDir, concurrency: 1 };
+    config = { ...link, dataDir, ownPaths: [], concurrency: 1 };
     journal = new Journal(config);
   });
   afterEach(async () => {

@@ -28,7 +28,7 @@ describe('WebSocketLink', () => {
     http.listen(0, '127.0.0.1');
     await once(http, 'listening');
     url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
-    const own = { dataDir: '', concurrency: 1, transport: 'ws' as const };
+    const own = { dataDir: '', ownPaths: [], concurrency: 1, transport: 'ws' as const };
     link = new WebSocketLink({
       serverUrl: url,
       clientKey: 'sk_a_b',

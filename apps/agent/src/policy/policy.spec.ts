@@ -2,6 +2,7 @@ import { ACTIONS } from '@gwanje/contracts';
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readConfig } from '../config';
 import { Policy } from './policy';
 
 describe('Policy', () => {
@@ -40,11 +41,27 @@ describe('Policy', () => {
     mkdirSync(join(folder, 'data'));
     const file = join(folder, 'p.json');
     writeFileSync(file, JSON.stringify({ paths: [folder] }));
-    const policy = Policy.load(file, join(folder, 'data'));
+    const policy = Policy.load(file, [file, join(folder, 'data')]);
     expect(policy.refusal('file_put', { path: join(folder, 'new/file') })).toBeUndefined();
     expect(policy.refusal('file_put', { path: join(folder, 'link/new') })).toContain('path');
     expect(policy.refusal('file_put', { path: file })).toContain('path');
     expect(policy.refusal('collect_logs', { paths: [folder, join(folder, 'data/journal.mdb')] })).toContain('path');
+  });
+
+  it('keeps commands off what shows its key, unless the owner names the place', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gwanje-policy-'));
+    const file = join(folder, 'agent.env');
+    symlinkSync('/proc/self/environ', join(folder, 'link'));
+    const env = { SERVER_URL: 'http://127.0.0.1', CLIENT_KEY: 'sk_a_b', AGENT_DATA_DIR: folder, AGENT_UPDATE_KEY: '/srv/update.pem' };
+    const { ownPaths } = readConfig(env, ['--enable-source-maps', `--env-file=${file}`, '--env-file', '/srv/more.env']);
+    const isClosed = (policy: Policy, path: string): boolean => policy.refusal('file_get', { path }) !== undefined;
+    const policy = Policy.load(undefined, ownPaths);
+    const closed = [file, '/srv/more.env', '/srv/update.pem', '/proc/self/environ', `/proc/${process.ppid}/environ`, join(folder, 'link')];
+    for (const path of closed) expect([path, isClosed(policy, path)]).toEqual([path, true]);
+    expect(isClosed(policy, '/etc/hostname')).toBe(false);
+    expect(isClosed(new Policy({ paths: ['/'] }), '/proc/self/environ')).toBe(true);
+    expect(isClosed(new Policy({ paths: ['/proc/sys', '/etc'] }), '/proc/sys/kernel/ostype')).toBe(false);
+    expect(isClosed(new Policy({ paths: ['/proc/sys', '/etc'] }), '/proc/self/environ')).toBe(true);
   });
 
   it('restarts listed services and shuts down only where it says so', () => {

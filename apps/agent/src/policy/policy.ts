@@ -31,17 +31,19 @@ const schema = {
   },
 };
 
+/** Where Linux shows the environment of every process, the agent's key in its own. */
+const PROCESSES = '/proc';
+
 /** Owns this machine's last word on what it does; it must never let anything from the server change it. */
 export class Policy {
-  /** `own` are the agent's own file and folder, which no command may touch. */
+  /** `own` are the agent's own files and folders, which no command may touch. */
   constructor(
     private readonly rules: PolicyRules,
     private readonly own: readonly string[] = [],
   ) {}
 
   /** A policy that cannot be read stops the agent: running without it would allow more than its owner wrote. */
-  static load(file?: string, dataDir?: string): Policy {
-    const own = [file, dataDir].filter((path) => path !== undefined);
+  static load(file?: string, own: readonly string[] = []): Policy {
     if (!file) return new Policy({}, own);
     let rules: unknown;
     try {
@@ -68,7 +70,10 @@ export class Policy {
   allowsPath(path: string): boolean {
     const target = realPath(path);
     if (this.own.some((own) => isInside(realPath(own), target))) return false;
-    return this.rules.paths?.some((folder) => isInside(realPath(folder), target)) ?? true;
+    // Of processes only what the owner names as such: the folder `/` does not mean them.
+    const { paths } = this.rules;
+    const folders = isInside(PROCESSES, target) ? (paths ?? []).filter((folder) => isInside(PROCESSES, realPath(folder))) : paths;
+    return folders?.some((folder) => isInside(realPath(folder), target)) ?? true;
   }
 
   private refusalOf(action: string, payload: Record<string, unknown>): string | undefined {

@@ -49,6 +49,7 @@ describe('Runner', () => {
       silenceMs: 1_000,
       aliveEveryMs: 1_000,
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
+      ownPaths: [],
     };
     const api = new ApiClient(config, new WebSocketLink(config), Tracing.OFF);
     const ok = { ok: true as const, body: undefined };
