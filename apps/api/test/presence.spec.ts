@@ -3,6 +3,8 @@ import { v7 as uuid } from 'uuid';
 import { Presence } from '../src/clients/presence';
 import { eventually, TestEnvironment } from './support/environment';
 
+const WAITING = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH dead AS%'`;
+
 describe('Presence', () => {
   let env: TestEnvironment;
   beforeAll(async () => (env = await TestEnvironment.create()));
@@ -39,5 +41,37 @@ describe('Presence', () => {
     await env.sql(`UPDATE clients SET status = 'online', gateway_id = $2, connection_id = $3 WHERE id = $1`, [gone.id, gatewayId, uuid()]);
     await env.sql(`UPDATE clients SET status = 'offline' WHERE id = $1`, [here.id]);
     await eventually(async () => expect([await statusOf(gone.id), await statusOf(here.id)]).toEqual(['offline', 'online']));
+  });
+
+  it('finds who came while the gateway stopped, and is not known any more', async () => {
+    const presence = env.app.get(Presence, { strict: false });
+    const [orphan, fresh] = [await env.client('orphan'), await env.client('fresh')];
+    for (const { id } of [orphan, fresh]) {
+      await env.sql(`UPDATE clients SET status = 'online', gateway_id = $2, connection_id = $3, last_seen_at = now() WHERE id = $1`, [id, uuid(), uuid()]);
+    }
+    await env.sql(`UPDATE clients SET last_seen_at = now() - interval '1 minute' WHERE id = $1`, [orphan.id]);
+    Object.assign(presence, { orphansSoughtAt: -Infinity });
+    await presence.buryDead();
+    expect([await statusOf(orphan.id), await statusOf(fresh.id)]).toEqual(['offline', 'online']);
+  });
+
+  it('waits for the clients of a dead gateway in the order in which they are handed work, and holds none meanwhile', async () => {
+    const [first, second] = [await env.client('first'), await env.client('second')];
+    const dead = uuid();
+    // A look at the table finds the second before the first, whose row is newer.
+    for (const { id } of [second, first]) await env.sql(`UPDATE clients SET status = 'online', gateway_id = $2, last_seen_at = now() WHERE id = $1`, [id, dead]);
+    const holder = new Client({ connectionString: env.databaseUrl });
+    await holder.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT 1 FROM clients WHERE id = $1 FOR NO KEY UPDATE', [first.id]);
+      await env.sql(`INSERT INTO gateways (id, seen_at) VALUES ($1, now() - interval '1 hour')`, [dead]);
+      await eventually(async () => expect(await env.sql(WAITING)).toHaveLength(1));
+      await holder.query('SELECT 1 FROM clients WHERE id = $1 FOR NO KEY UPDATE NOWAIT', [second.id]);
+      await holder.query('ROLLBACK');
+    } finally {
+      await holder.end();
+    }
+    await eventually(async () => expect([await statusOf(first.id), await statusOf(second.id)]).toEqual(['offline', 'offline']));
   });
 });

@@ -24,6 +24,11 @@ export interface Link {
   written: boolean;
 }
 
+/** Clients that are to go offline, locked in the order in which whoever hands out work locks them. */
+const goOffline = (which: string): string =>
+  `gone AS MATERIALIZED (SELECT id FROM clients WHERE status = 'online' AND ${which} ORDER BY id FOR NO KEY UPDATE)
+   UPDATE clients SET status = 'offline' WHERE id IN (SELECT id FROM gone)`;
+
 /** Writes down which clients are connected to this process: in PostgreSQL, which decides, and in Redis, for people who look there. */
 @Injectable()
 export class Presence {
@@ -34,6 +39,7 @@ export class Presence {
   private readonly untold = new Map<string, 'online' | 'offline'>();
   private rounds = 0;
   private toldAllAt = -Infinity;
+  private orphansSoughtAt = -Infinity;
 
   constructor(
     private readonly hot: HotDatabase,
@@ -68,11 +74,14 @@ export class Presence {
     const compared = links.filter(({ clientId }) => sliceOf(clientId, slices) === slice);
     const newer = await this.hot.query<{ connectionId: string }[]>(
       `WITH mine AS (SELECT * FROM jsonb_to_recordset($2) AS n ("clientId" uuid, "connectionId" uuid)),
-       gone AS (
-         UPDATE clients c SET status = 'offline' WHERE gateway_id = $1 AND status = 'online' AND get_byte(uuid_send(id), 15) % $3 = $4
-           AND connection_id < $5 AND NOT EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id)
-       ), back AS (
-         UPDATE clients c SET status = 'online' FROM mine WHERE c.id = mine."clientId" AND c.connection_id = mine."connectionId" AND c.status = 'offline'
+       wrong AS MATERIALIZED (
+         SELECT id FROM clients c WHERE
+           (gateway_id = $1 AND status = 'online' AND get_byte(uuid_send(id), 15) % $3 = $4
+             AND connection_id < $5 AND NOT EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id))
+           OR (status = 'offline' AND EXISTS (SELECT FROM mine WHERE mine."clientId" = c.id AND mine."connectionId" = c.connection_id))
+         ORDER BY id FOR NO KEY UPDATE
+       ), mended AS (
+         UPDATE clients SET status = CASE status WHEN 'online' THEN 'offline' ELSE 'online' END WHERE id IN (SELECT id FROM wrong)
        )
        SELECT mine."connectionId" FROM mine JOIN clients c ON c.id = mine."clientId" WHERE c.connection_id <> mine."connectionId"`,
       [this.gatewayId, JSON.stringify(compared.map(({ clientId, connectionId }) => ({ clientId, connectionId }))), slices, slice, asOf],
@@ -87,20 +96,22 @@ export class Presence {
   async close(links: readonly Link[]): Promise<void> {
     for (const { clientId } of links) this.tell(clientId, 'offline');
     await this.hot
-      .query(
-        `WITH gone AS (DELETE FROM gateways WHERE id = $1) UPDATE clients SET status = 'offline' WHERE gateway_id = $1 AND status = 'online'`,
-        [this.gatewayId],
-      )
+      .query(`WITH closed AS (DELETE FROM gateways WHERE id = $1), ${goOffline('gateway_id = $1')}`, [this.gatewayId])
       .catch(() => undefined);
   }
 
-  /** Marks the clients of dead gateways offline; any number of processes may do it. */
+  /**
+   * Marks the clients of dead gateways offline; any number of processes may do it. Now and then also those of gateways that are not known
+   * any more: who came while theirs stopped.
+   */
   async buryDead(): Promise<void> {
-    await this.hot.query(
-      `WITH dead AS (DELETE FROM gateways WHERE seen_at < now() - make_interval(secs => $1) RETURNING id)
-       UPDATE clients SET status = 'offline' WHERE status = 'online' AND gateway_id IN (SELECT id FROM dead)`,
-      [DEAD_AFTER_SECONDS],
-    );
+    const dead = 'DELETE FROM gateways WHERE seen_at < now() - make_interval(secs => $1) RETURNING id';
+    await this.hot.query(`WITH dead AS (${dead}), ${goOffline('gateway_id IN (SELECT id FROM dead)')}`, [DEAD_AFTER_SECONDS]);
+    if (performance.now() - this.orphansSoughtAt < DEAD_AFTER_SECONDS * 1_000) return;
+    this.orphansSoughtAt = performance.now();
+    // A process that was frozen may have its row only with its next sign of life.
+    const orphaned = 'gateway_id NOT IN (SELECT id FROM gateways) AND last_seen_at < now() - make_interval(secs => $1)';
+    await this.hot.query(`WITH ${goOffline(orphaned)}`, [DEAD_AFTER_SECONDS]);
   }
 
   private async writeArrivals(links: Link[]): Promise<void[]> {
