@@ -366,6 +366,17 @@ describe('alerts', () => {
     const logIn = await request(env.url).post('/api/auth/login').send({ email: 'confined@example.com', password: PASSWORD }).expect(200);
     const { accessToken } = logIn.body as { accessToken: string };
     expect((await alerts(id, accessToken)).map(({ subject }) => subject.name)).toEqual(['near']);
+
+    const failures = await rule({ kind: 'command_failed' });
+    const agent = await env.connect(near);
+    for (const action of ['noop', 'screenshot']) {
+      const command = await env.command(near.id, { action });
+      await env.reaches(command, 'dispatched');
+      await end(near.id, near.clientKey, command, false);
+    }
+    agent.disconnect();
+    await eventually(async () => expect((await alerts(failures.id)).map(({ subject }) => subject.name).sort()).toEqual(['noop @ near', 'screenshot @ near']));
+    expect((await alerts(failures.id, accessToken)).map(({ subject }) => subject.name)).toEqual(['noop @ near']);
     for (const path of ['rules', 'deliveries', 'channels']) {
       await request(env.url).get(`/api/alerts/${path}`).set('Authorization', `Bearer ${accessToken}`).expect(403);
     }

@@ -43,7 +43,7 @@ export class AlertReader {
       .given('a.id IN (SELECT alert_id FROM alert_delivery_items WHERE delivery_id = ?)', deliveryId)
       .given('a.id < ?', cursor);
     if (state) conditions.and(`a.resolved_at IS ${state === 'open' ? '' : 'NOT '}NULL`);
-    this.rbac.narrowToClients(conditions, who, 'alerts.read', 'a.client_id');
+    this.narrow(conditions, who);
     const rows = await this.database.query<Alert[]>(`SELECT ${ALERT} FROM alerts a WHERE ${conditions.sql} ORDER BY a.id DESC LIMIT $1`, conditions.values);
     return page(rows, limit);
   }
@@ -63,7 +63,7 @@ export class AlertReader {
   /** Those of these alerts that the person may see, as they are now. */
   news(ids: readonly string[], who: Person): Promise<(Alert & Change)[]> {
     const conditions = new Conditions().and('a.id = ANY(?)', ids);
-    this.rbac.narrowToClients(conditions, who, 'alerts.read', 'a.client_id');
+    this.narrow(conditions, who);
     return this.database.query(`SELECT ${ALERT}, ${revisionOf('a')} FROM alerts a WHERE ${conditions.sql} ORDER BY a.id`, conditions.values);
   }
 
@@ -91,5 +91,10 @@ export class AlertReader {
       await this.audit.record({ by, action: 'alerts.retry_delivery', target: { type: 'alert_delivery', id }, outcome: 'done', detail }, transaction);
     });
     this.store.announce({ alerts: [], deliveries: [id] });
+  }
+
+  /** What is about a command is for those whose reach has its action, too. */
+  private narrow(conditions: Conditions, who: Person): void {
+    this.rbac.narrowToCommands(conditions, who, 'alerts.read', 'a.client_id', `(a.detail->>'action')`);
   }
 }

@@ -41,12 +41,15 @@ export class RbacService {
     conditions.and(`${column} IN (SELECT reach.client_id FROM client_reach reach WHERE reach.user_id = ?)`, this.key(who, permission));
   }
 
-  /** Narrows a query to the commands that `who` may see with `permission`; the columns hold the client's id and the action. */
+  /**
+   * Narrows a query to the commands that `who` may see with `permission`; the columns hold the client's id and the action. Without an
+   * action it is about the client itself.
+   */
   narrowToCommands(conditions: Conditions, who: Holder, permission: Permission, clientColumn: string, actionColumn: string): void {
     if (who.everywhere.includes(permission)) return;
     conditions.and(
       `EXISTS (SELECT 1 FROM client_reach reach WHERE reach.user_id = ? AND reach.client_id = ${clientColumn}
-         AND (reach.actions @> '{${ANY_ACTION}}' OR reach.actions @> ARRAY[${actionColumn}]))`,
+         AND (${actionColumn} IS NULL OR reach.actions @> '{${ANY_ACTION}}' OR reach.actions @> ARRAY[${actionColumn}]))`,
       this.key(who, permission),
     );
   }
