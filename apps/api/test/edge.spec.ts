@@ -10,7 +10,7 @@ import { RateLimits } from '../src/core/access/rate-limits';
 import { loadConfig } from '../src/core/config/config';
 import { createServer } from '../src/server';
 import { certify } from './support/certificate';
-import { eventually, TestEnvironment } from './support/environment';
+import { ADMIN, eventually, TestEnvironment } from './support/environment';
 import { describeWith } from './support/programs';
 import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { TcpProxy } from './support/tcp-proxy';
@@ -86,6 +86,16 @@ describe('calls from other origins', () => {
     await stream.body?.cancel();
   });
 
+  it('log nobody in by a form, which a browser sends for any site as a text', async () => {
+    const logIn = (): request.Test => request(env.url).post('/api/auth/login').set('Content-Type', 'text/plain');
+    const form = JSON.stringify(ADMIN);
+    for (const origin of ['https://evil.example.com', 'null']) {
+      const refused = await logIn().set('Origin', origin).send(form).expect(415);
+      expect(refused.headers['set-cookie']).toBeUndefined();
+    }
+    await logIn().send(form).expect(200);
+  });
+
   it('are not let in from others', async () => {
     const { headers } = await preflight('https://evil.example.com');
     expect(headers['access-control-allow-origin']).toBeUndefined();
@@ -148,6 +158,15 @@ describe('limits on the number of calls', () => {
     // Who is known goes on, and so does whoever looks whether the server lives.
     await env.get('/api/clients').expect(200);
     await request(env.url).get('/health/live').expect(200);
+  });
+
+  it('hold for a whole network of IPv6 addresses, of which one machine has as many as it likes', async () => {
+    const proxied = await TestEnvironment.create({ RATE_LIMIT_ADDRESS: '30', TRUST_PROXY: '127.0.0.1' });
+    const from = (address: string): request.Test => request(proxied.url).get('/api/clients').set('X-Forwarded-For', address);
+    let n = 0;
+    await until(429, 31, () => from(`2001:db8:1:2::${(++n).toString(16)}`));
+    await from('2001:db8:1:3::1').expect(401);
+    await proxied.destroy();
   });
 });
 

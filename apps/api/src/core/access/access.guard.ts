@@ -4,6 +4,7 @@ import { AuthGuard } from '@nestjs/passport';
 import { Config } from '../config/config';
 import { Forbidden, Misdirected, Unauthorized } from '../errors/errors';
 import { ACCESS, type Access, AgentKeys, type AuthenticatedRequest, originOf, type Person, PersonalTokens } from './access';
+import { networkOf } from './network';
 import { type Known, RecentCallers } from './recent-callers';
 import { HeardAgents } from './heard-agents';
 import { RateLimits } from './rate-limits';
@@ -40,12 +41,12 @@ export class AccessGuard implements CanActivate {
     const role = this.reflector.getAllAndOverride<Role | 'any' | undefined>(IN_ROLE, [context.getHandler(), context.getClass()]) ?? 'api';
     if (role !== 'any' && !this.config.has(role)) throw new Misdirected(role);
     if (access?.kind === 'public') {
-      if (role !== 'any') await this.limits.spend('address', origin.address);
+      if (role !== 'any') await this.limits.spend('address', networkOf(origin.address));
       return true;
     }
     const token = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (!access || !token) {
-      await this.limits.spend('address', origin.address);
+      await this.limits.spend('address', networkOf(origin.address));
       throw new Unauthorized();
     }
     let known = access.checkedAgain || access.harmless ? this.recent.get(token, access.harmless) : undefined;
@@ -80,7 +81,7 @@ export class AccessGuard implements CanActivate {
 
   /** Whoever tries tokens that are not valid is limited like whoever has none. */
   private async unknown(error: unknown, address: string): Promise<never> {
-    if (error instanceof Unauthorized) await this.limits.spend('address', address);
+    if (error instanceof Unauthorized) await this.limits.spend('address', networkOf(address));
     throw error;
   }
 
