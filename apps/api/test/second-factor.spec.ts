@@ -162,6 +162,13 @@ describe('the second factor', () => {
     const desk = await logIn('desk@example.com');
     await as(again, 'delete', `/api/users/${id}/second-factor`).expect(403);
     await as(desk, 'delete', '/api/users/chief@example.com/second-factor').expect(403);
+    const own = '/api/users/chief@example.com';
+    for (const change of [
+      () => as(chief, 'patch', own, { password: 'copper lantern moss' }),
+      () => as(chief, 'post', `${own}/reset-password`),
+      () => as(chief, 'delete', `${own}/second-factor`),
+    ]) expect(codeOf(await change().expect(409))).toBe('own_account');
+    await as(chief, 'patch', own, { name: 'Chief' }).expect(200);
     await as(desk, 'delete', `/api/users/${email}/second-factor`).expect(204);
     expect(codeOf(await as(desk, 'delete', `/api/users/${email}/second-factor`).expect(409))).toBe('second_factor_not_enabled');
     await as(again, 'get', '/api/auth/me').expect(401);

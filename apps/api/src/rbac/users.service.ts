@@ -83,6 +83,7 @@ export class UsersService {
   async update(idOrEmail: string, input: UpdateUserDto, by: Person): Promise<UserView> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     const { password, disabled, ...fields } = input;
+    if (password !== undefined) requireAnother(id, by, 'password');
     const passwordHash = password === undefined ? undefined : await this.passwords.hashNew(password);
     await this.change(by, 'users.update', id, async (transaction) => {
       const user = await this.find(id, transaction);
@@ -109,6 +110,7 @@ export class UsersService {
   /** For somebody who lost it: they log in without until they enrol a new one; every session of theirs ends. */
   async resetSecondFactor(idOrEmail: string, by: Person): Promise<void> {
     const { id } = await this.find(idOrEmail, this.database.manager);
+    requireAnother(id, by, 'second-factor');
     await this.change(by, 'users.reset_second_factor', id, async (transaction) => {
       await this.secondFactor.reset(id, transaction);
     });
@@ -223,4 +225,9 @@ export class UsersService {
 
 function viewOf({ id, email, name, roles, scope, disabledAt, createdAt }: UserEntity, secondFactor: boolean): UserView {
   return { id, email, name, roles: roles.map((role) => role.name).sort(), scope, disabled: disabledAt !== null, secondFactor, createdAt };
+}
+
+/** What proves who somebody is, they replace by proving it: a session that was left open must not be enough. */
+function requireAnother(id: string, by: Person, what: 'password' | 'second-factor'): void {
+  if (id === by.id) throw new Conflict('own_account', `Of your own account, change it with /api/auth/${what}, which asks who you are`);
 }
