@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import request from 'supertest';
 import { DataSource } from 'typeorm';
+import { loadConfig } from '../src/core/config/config';
 import { isAway } from '../src/core/database/away';
 import { HotDatabase } from '../src/core/database/hot-database';
 import { OpenSockets } from '../src/core/database/open-sockets';
+import { MIGRATIONS, prepareDatabase } from '../src/core/database/owner';
 import type { Queries } from '../src/core/database/queries';
 import { ask } from '../src/core/database/statement';
 import { SteadyClient } from '../src/core/database/steady-client';
-import { eventually, TestEnvironment } from './support/environment';
+import { createDatabase, dropDatabase, eventually, query, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import { TcpProxy } from './support/tcp-proxy';
 
@@ -183,3 +187,31 @@ describe('a server whose parts go away', () => {
     expect(await ready()).toEqual({ status: 200, down: [] });
   });
 });
+
+/** A message of PostgreSQL's protocol. */
+function message(type: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(4 + body.length);
+  return Buffer.concat([Buffer.from(type), length, body]);
+}
+
+it('a start says that it lost a connection in the moment in which it was ready, when nobody listens yet', async () => {
+  const databaseUrl = await createDatabase();
+  const ready = [message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))];
+  const fatal = message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'));
+  let connections = 0;
+  const network = createServer((near) => {
+    if (++connections === 2) return near.once('data', () => near.end(Buffer.concat([...ready, fatal])));
+    const far = connect(Number(new URL(databaseUrl).port), '127.0.0.1');
+    for (const socket of [near, far]) socket.on('error', () => undefined);
+    return near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve));
+  const through = Object.assign(new URL(databaseUrl), { port: (network.address() as AddressInfo).port }).toString();
+  const config = loadConfig({ DATABASE_URL: through, REDIS_URL: 'redis://localhost', JWT_SECRET: randomUUID() + randomUUID() });
+  await expect(prepareDatabase(config)).rejects.toThrow('connection error');
+  await prepareDatabase(config);
+  expect(await query(databaseUrl, 'SELECT FROM migrations')).toHaveLength(MIGRATIONS.length);
+  await new Promise((resolve) => network.close(resolve));
+  await dropDatabase(databaseUrl);
+}, 30_000);

@@ -21,6 +21,7 @@ import { AlertDigests1700000000016 } from './migrations/0016-alert-digests';
 import { LighterRows1700000000017 } from './migrations/0017-lighter-rows';
 import { RefusalsInTheDatabase1700000000018 } from './migrations/0018-refusals-in-the-database';
 import { LateTimeOut1700000000019 } from './migrations/0019-late-time-out';
+import { SteadyClient } from './steady-client';
 
 /** In the order of their names. */
 export const MIGRATIONS = [
@@ -79,7 +80,7 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
 /** Waits for a database that is not up yet. */
 async function connect(url: string): Promise<DataSource> {
   for (let tries = 1; ; tries++) {
-    const owner = new DataSource({ type: 'postgres', url, migrations: MIGRATIONS, poolSize: 3, poolErrorHandler: () => undefined });
+    const owner = new DataSource({ type: 'postgres', url, migrations: MIGRATIONS, poolSize: 3, poolErrorHandler: () => undefined, extra: { Client: SteadyClient } });
     try {
       return await owner.initialize();
     } catch (error) {
