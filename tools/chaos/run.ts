@@ -20,7 +20,7 @@ export interface Plan extends WorldSettings {
   injections?: number;
   /** Milliseconds between two strikes of a lane, at most; by default it depends on the lane. */
   pauseMs?: number;
-  /** By which the default is multiplied: a slower machine needs longer to recover between two faults. */
+  /** By which the default is multiplied where processes end and start again, for which a slower machine needs longer. */
   pauses?: number;
 }
 
@@ -36,9 +36,10 @@ export interface Outcome {
 }
 
 /** Those that end processes, or keep servers from starting. */
-const AFTER_THE_WALK: readonly Lane[] = ['servers', 'agents', 'postgres'];
+const ENDING: readonly Lane[] = ['servers', 'agents', 'postgres'];
 const WALK = 'SIGKILL at a kill point that was left';
 const SETTLE_MS = 90_000;
+const PROGRESS_MS = 5 * 60_000;
 /** Between two strikes of one lane, at most: the load must go on now and then. */
 const PAUSE_MS: Readonly<Record<Lane, number>> = {
   servers: 8_000,
@@ -71,15 +72,18 @@ export async function run(backends: Backends, plan: Plan, say: (line: string) =>
     const lanes = LANES.map((lane): LanePlan => {
       const random = new Random(plan.seed, lane);
       // Whoever walks needs processes that come back.
-      const waits = (): boolean => walking && AFTER_THE_WALK.includes(lane);
+      const waits = (): boolean => walking && ENDING.includes(lane);
       const own = nemeses.filter((one) => one.lane === lane);
-      return { nemeses: own, random, pauseMs: plan.pauseMs ?? PAUSE_MS[lane] * (plan.pauses ?? 1), waits, isEnough };
+      const pauses = ENDING.includes(lane) ? (plan.pauses ?? 1) : 1;
+      return { nemeses: own, random, pauseMs: plan.pauseMs ?? PAUSE_MS[lane] * pauses, waits, isEnough };
     });
+    const progress = setInterval(() => say(`${totalOf(injections)} injections`), PROGRESS_MS).unref();
     const [pointsMissed] = await Promise.all([
       walking ? walk() : [],
       ...lanes.map((lane) => runLane(world, lane, injections, say)),
     ]);
     while (!isEnough()) await sleep(50);
+    clearInterval(progress);
     world.heal();
     await world.load.stop();
     const notReady = await world.waitUntilServersReady().then(
