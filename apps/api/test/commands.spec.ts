@@ -4,6 +4,7 @@ import Redis from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import request from 'supertest';
 import { eventually, TestEnvironment } from './support/environment';
+import type { FakeAgent } from './support/fake-agent';
 
 describe('the route of one command', () => {
   let env: TestEnvironment;
@@ -319,6 +320,8 @@ describe('the route of one command', () => {
     await agent.post(`/api/commands/${id}/output`, chunk(1));
     await agent.post(`/api/commands/${id}/output`, chunk(1));
     await agent.post(`/api/commands/${id}/result`, { success: true });
+    // Said again because the answer was lost; nothing new is taken any more.
+    expect([await agent.post(`/api/commands/${id}/output`, chunk(1)), await agent.post(`/api/commands/${id}/output`, chunk(2))]).toEqual([200, 409]);
     const read = async (from?: string): Promise<{ status: number; events: string[]; ids: string[] }> => {
       const call = env.get(`/api/commands/${id}/stream`);
       const answer = await (from ? call.set('Last-Event-ID', from) : call);
@@ -443,6 +446,29 @@ describe('the route of one command', () => {
     const answer = await env.post('/api/commands', body).expect(400);
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect((answer.body as { errors: { path: string }[] }).errors.map((error) => error.path)).toContain(path);
+  });
+
+  it('sends an action of the agents\' own to many, when all have it and each takes the payload', async () => {
+    const dispense = (most: number): object => ({ name: 'dispense', schema: { type: 'object', properties: { coins: { type: 'integer', maximum: most }, pin: { writeOnly: true } } } });
+    const machine = async (name: string, actions: object[]): Promise<FakeAgent> => {
+      const agent = await env.connect(await env.client(name, { groups: ['dispensers', name] }));
+      expect(await agent.post('/api/agents/session', { version: '1', platform: 'x', actions, inFlight: [] })).toBe(200);
+      return agent;
+    };
+    const [large, small] = [await machine('large', [dispense(100)]), await machine('small', [dispense(10)])];
+    const batch = (groups: string[], coins: number, action = 'dispense'): request.Test =>
+      env.post('/api/commands/batch', { targets: { groups }, action, payload: { coins, pin: 'secret' } });
+    const faultOf = async (call: request.Test): Promise<{ path: string; message: string }[]> => ((await call.expect(400)).body as { errors: { path: string; message: string }[] }).errors;
+
+    await batch(['dispensers'], 10).expect(201);
+    for (const agent of [large, small]) await eventually(() => expect(agent.received.map(({ payload }) => payload)).toEqual([{ coins: 10, pin: 'secret' }]));
+    const stored = await env.sql<{ payload: object }>(`SELECT payload FROM commands WHERE action = 'dispense'`);
+    expect(stored.map(({ payload }) => payload)).toEqual([{ coins: 10 }, { coins: 10 }]);
+    expect(await faultOf(batch(['dispensers'], 11))).toMatchObject([{ path: 'payload.coins' }]);
+    await batch(['large'], 11).expect(201);
+    await machine('mute', []);
+    expect(await faultOf(batch(['dispensers'], 1))).toEqual([{ path: 'action', message: '1 of these clients do not have the action dispense, mute for one' }]);
+    expect(await faultOf(batch(['mute'], 1))).toMatchObject([{ path: 'action', message: expect.stringContaining('unknown action') as string }]);
   });
 
   it('refuses malformed, deep and large bodies without a 5xx', async () => {

@@ -198,6 +198,16 @@ export class ClientsService {
     return this.database.query(`SELECT id, name FROM clients WHERE id = ANY($1) AND status = 'offline' ORDER BY name`, [ids]);
   }
 
+  /** What the agents of these clients say of an action: each thing once, and null for those that do not have it; with how many they are, and one of them. */
+  saidOf(action: string, ids: readonly string[]): Promise<{ said: AgentDescription['actions'][number] | null; count: number; example: string }[]> {
+    return this.database.query(
+      `SELECT a.said, count(*)::integer AS count, min(c.name) AS example FROM clients c
+       LEFT JOIN LATERAL (SELECT said FROM jsonb_array_elements(c.agent->'actions') said WHERE said->>'name' = $1 LIMIT 1) a ON true
+       WHERE c.id = ANY($2) GROUP BY a.said`,
+      [action, ids],
+    );
+  }
+
   /** New machines belong to nobody's grant yet: only who manages all may add one. */
   requireEverywhere(by: Person): void {
     if (!by.everywhere.includes('clients.manage')) throw new Forbidden('You need the permission clients.manage on all clients');

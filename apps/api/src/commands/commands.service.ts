@@ -83,6 +83,17 @@ export class CommandsService {
     return { id: client.id, actions: (client.agent?.actions ?? []) };
   }
 
+  /** An action of the agents' own must be one that all of them have, and the payload one that each of them takes. */
+  private async inspectForAll({ action, payload }: CreateBatchDto, clientIds: readonly string[]): Promise<string[]> {
+    if (ACTIONS[action]) return inspectPayload(action, payload, []);
+    const descriptions = await this.clients.saidOf(action, clientIds);
+    const secrets = descriptions.flatMap(({ said }) => (said ? inspectPayload(action, payload, [said]) : []));
+    const missing = descriptions.find(({ said }) => !said);
+    if (!missing) return [...new Set(secrets)];
+    if (descriptions.length === 1) return inspectPayload(action, payload, []);
+    throw new InvalidInput([{ path: 'action', message: `${missing.count} of these clients do not have the action ${action}, ${missing.example} for one` }]);
+  }
+
   /** Which clients a batch would go to, as of now. */
   async preview({ targets, action }: PreviewDto, by: Person): Promise<Preview> {
     requireSomeTargets(targets);
@@ -95,7 +106,7 @@ export class CommandsService {
     requireSomeTargets(input.targets);
     const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
-    const secret = inspectPayload(input.action, input.payload, []);
+    const secret = await this.inspectForAll(input, targets);
     await this.rbac.requireMay(by, 'commands.create', input.action, targets, input.payload);
     const isEmergency = input.priority === EMERGENCY_PRIORITY;
     const batchId = uuid();

@@ -1,7 +1,7 @@
 import { END_STATES } from '@gwanje/contracts';
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { validate as isUuid } from 'uuid';
 import type { AgentPrincipal } from '../core/access/access';
 import { Conflict, Hidden, NotFound } from '../core/errors/errors';
@@ -47,6 +47,8 @@ export class OutputService {
       const attempt = body.attempt ?? command.attempt;
       if (attempt !== command.attempt) throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
       if (!['dispatched', 'running', 'timed_out'].includes(command.status)) {
+        // Said again, because its answer was lost: the result came meanwhile.
+        if (await isStored(id, attempt, body.chunks, transaction)) return true;
         throw new Conflict('command_ended', `The command is ${command.status} and takes no output`);
       }
       const rows: Pick<OutputRow, 'seq' | 'stream' | 'text'>[] = [...body.chunks];
@@ -142,4 +144,13 @@ export class OutputService {
       [id, after, limit],
     );
   }
+}
+
+/** Whether there are some, and all of them have come before. */
+async function isStored(id: string, attempt: number, chunks: readonly { seq: number }[], transaction: EntityManager): Promise<boolean> {
+  const seqs = [...new Set(chunks.map(({ seq }) => seq))];
+  const [known] = await transaction.query<{ count: number }[]>(
+    'SELECT count(*)::integer AS count FROM command_outputs WHERE command_id = $1 AND attempt = $2 AND seq = ANY($3)', [id, attempt, seqs],
+  );
+  return seqs.length > 0 && known?.count === seqs.length;
 }
