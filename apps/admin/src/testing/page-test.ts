@@ -133,6 +133,17 @@ export class PageTest {
     await this.settle();
   }
 
+  /** Opens a list of choices, and takes the one of these words. */
+  async choose(selector: string, words: string): Promise<void> {
+    this.element.querySelector<HTMLElement>(`${selector} .mat-mdc-select-trigger`)?.click();
+    await this.settle();
+    const options = [...document.querySelectorAll<HTMLElement>('mat-option')];
+    const found = options.find((one) => one.textContent?.trim() === words);
+    if (!found) throw new Error(`there is no choice "${words}" at ${selector}`);
+    found.click();
+    await this.settle();
+  }
+
   async submit(form = 'form'): Promise<void> {
     this.element.querySelector(form)?.dispatchEvent(new Event('submit'));
     await this.settle();

@@ -1,6 +1,6 @@
 import { type ComponentFixture, TestBed } from '@angular/core/testing';
 import { I18n } from '../core/i18n/i18n';
-import { TagField } from './tag-field';
+import { areSettled, TagField } from './tag-field';
 
 describe('a field of tags', () => {
   let fixture: ComponentFixture<TagField>;
@@ -34,13 +34,27 @@ describe('a field of tags', () => {
     expect(input().value).toBe('');
   });
 
-  it('keeps what is wrong in the field, and says so until it is mended', async () => {
-    await type('seoul', new Event('blur'));
-    expect(field.querySelector('[role=alert]')?.textContent).toBe('Write name=value');
+  it('keeps what is wrong in the field, and says which it is until it is mended', async () => {
+    await type('floor=3, seoul', new Event('blur'));
+    expect(field.querySelector('[role=alert]')?.textContent).toBe('Write name=value: seoul');
     expect(input().value).toBe('seoul');
-    expect(fixture.componentInstance.tags()).toEqual(['note=a, b']);
+    expect(input().getAttribute('aria-invalid')).toBe('true');
+    expect(fixture.componentInstance.tags()).toEqual(['note=a, b', 'floor=3']);
     await type('site=seoul', new Event('blur'));
     expect(field.querySelector('[role=alert]')).toBeNull();
+    expect(input().value).toBe('');
+  });
+
+  it('lets no form be sent without what is typed in it', () => {
+    document.body.append(field);
+    input().value = 'seoul';
+    expect(areSettled([fixture.componentInstance])).toBe(false);
+    expect(fixture.componentInstance.isWrong()).toBe(true);
+    expect(document.activeElement).toBe(input());
+    input().value = 'site=seoul';
+    expect(areSettled([fixture.componentInstance])).toBe(true);
+    expect(fixture.componentInstance.tags()).toEqual(['note=a, b', 'site=seoul']);
+    field.remove();
   });
 
   it('does not grow under the pointer that is about to press a button', async () => {

@@ -1,11 +1,24 @@
 import { COMMA, ENTER } from '@angular/cdk/keycodes';
-import { ChangeDetectionStrategy, Component, inject, input, model, signal } from '@angular/core';
+import {
+  ChangeDetectionStrategy,
+  Component,
+  computed,
+  ElementRef,
+  inject,
+  input,
+  model,
+  signal,
+  viewChild,
+} from '@angular/core';
 import { MatChipsModule } from '@angular/material/chips';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { I18n } from '../core/i18n/i18n';
 import { Icon } from './icon';
 
-/** A list of short texts in one field: Enter, a comma or leaving the field adds what was typed. */
+/**
+ * A list of short texts in one field: Enter, a comma or leaving the field adds what was typed. What is wrong stays in the field until it
+ * is mended, and a form that has such fields asks `areSettled` before it is sent.
+ */
 @Component({
   selector: 'gw-tag-field',
   imports: [Icon, MatChipsModule, MatFormFieldModule],
@@ -30,10 +43,10 @@ import { Icon } from './icon';
         [attr.list]="suggestions().length > 0 ? listId : null"
         [matChipInputFor]="grid"
         [matChipInputSeparatorKeyCodes]="separators"
-        [attr.aria-invalid]="fault() !== null"
-        (input)="isWrong.set(false)"
-        (matChipInputTokenEnd)="add(field)"
-        (blur)="leave(field)"
+        [attr.aria-invalid]="isWrong() || fault() !== null"
+        (input)="refused.set([])"
+        (matChipInputTokenEnd)="settle()"
+        (blur)="leave()"
       />
       <datalist [id]="listId">
         @for (suggestion of suggestions(); track suggestion) {
@@ -45,7 +58,7 @@ import { Icon } from './icon';
       }
     </mat-form-field>
     @if (isWrong()) {
-      <p role="alert">{{ wrong() }}</p>
+      <p role="alert">{{ wrong() }}: {{ refused().join(', ') }}</p>
     } @else if (fault()) {
       <p role="alert">{{ fault() }}</p>
     }
@@ -82,35 +95,58 @@ export class TagField {
   protected readonly listId = `tags-${next++}`;
   protected readonly text = inject(I18n).text;
   protected readonly separators = [ENTER, COMMA];
-  protected readonly isWrong = signal(false);
+  /** What was typed and cannot be added. */
+  protected readonly refused = signal<readonly string[]>([]);
+  readonly isWrong = computed(() => this.refused().length > 0);
 
   protected isPressed = false;
-  private left?: HTMLInputElement;
+  private isLeft = false;
+  private readonly field = viewChild.required<ElementRef<HTMLInputElement>>('field');
+
+  /** Adds what stands in the field, each that is right; false when something wrong stays there. */
+  settle(): boolean {
+    const { nativeElement: field } = this.field();
+    // What was pasted may be several.
+    const typed = field.value.split(',').flatMap((tag) => tag.trim() || []);
+    const added = typed.filter((tag) => this.pattern().test(tag));
+    this.refused.set(typed.filter((tag) => !added.includes(tag)));
+    field.value = this.refused().join(', ');
+    if (added.length > 0) this.tags.update((tags) => [...new Set([...tags, ...added])]);
+    return !this.isWrong();
+  }
+
+  focus(): void {
+    this.field().nativeElement.focus();
+  }
+
+  /** Forgets what stands in the field. */
+  clear(): void {
+    this.field().nativeElement.value = '';
+    this.refused.set([]);
+  }
 
   /** A field that grows under the pointer would move the button that is being pressed: that waits until it is let go. */
-  protected leave(field: HTMLInputElement): void {
-    if (this.isPressed) this.left = field;
-    else this.add(field);
+  protected leave(): void {
+    if (this.isPressed) this.isLeft = true;
+    else this.settle();
   }
 
   protected release(): void {
     this.isPressed = false;
-    if (this.left) this.add(this.left);
-    this.left = undefined;
-  }
-
-  protected add(field: HTMLInputElement): void {
-    // What was pasted may be several.
-    const added = field.value.split(',').flatMap((tag) => tag.trim() || []);
-    this.isWrong.set(added.some((tag) => !this.pattern().test(tag)));
-    if (this.isWrong()) return;
-    field.value = '';
-    if (added.length > 0) this.tags.update((tags) => [...new Set([...tags, ...added])]);
+    if (this.isLeft) this.settle();
+    this.isLeft = false;
   }
 
   protected remove(tag: string): void {
     this.tags.update((tags) => tags.filter((other) => other !== tag));
   }
+}
+
+/** Whether a form may be sent: nothing that is wrong stands in these fields; the first where it does gets the focus. */
+export function areSettled(fields: readonly TagField[]): boolean {
+  const [wrong] = fields.filter((field) => !field.settle());
+  wrong?.focus();
+  return wrong === undefined;
 }
 
 let next = 0;

@@ -46,6 +46,17 @@ describe('the page of channels', () => {
     expect(test.element.querySelector('mat-error')?.textContent).toContain('not a public one');
   });
 
+  it('makes no channel without the address that is typed and wrong', async () => {
+    test.button('Add a channel').click();
+    await test.until(() => test.has('Create'));
+    await test.type('input[formControlName=name]', 'night');
+    await test.choose('mat-select[formControlName=kind]', 'E-mail');
+    await test.type('gw-tag-field input', 'a@example.com, lee');
+    await test.submit();
+    expect(test.element.querySelector('gw-tag-field [role=alert]')?.textContent).toContain('lee');
+    test.verify();
+  });
+
   it('sends a test, and says where its outcome is', async () => {
     test.button('Send a test to team').click();
     await test.answer('/api/alerts/channels/c2/test', { deliveryId: 'd' }, 'POST');

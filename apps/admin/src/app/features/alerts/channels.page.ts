@@ -1,5 +1,13 @@
 import { Dialog } from '@angular/cdk/dialog';
-import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
+import {
+  ChangeDetectionStrategy,
+  Component,
+  computed,
+  inject,
+  linkedSignal,
+  signal,
+  viewChildren,
+} from '@angular/core';
 import { FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
@@ -16,7 +24,7 @@ import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt } from '../../shared/server-faults';
 import { refusalWords, serverWords } from '../../shared/server-words';
 import { ShownOnce } from '../../shared/shown-once';
-import { TagField } from '../../shared/tag-field';
+import { areSettled, TagField } from '../../shared/tag-field';
 import { AlertsApi } from './alerts-api';
 import { NAME } from './rule-form';
 import { en } from './words/en';
@@ -62,8 +70,12 @@ export class ChannelsPage {
   protected readonly said = signal('');
   protected readonly adding = signal(false);
   protected readonly secret = signal<{ name: string; secret: string } | null>(null);
+  private readonly tagFields = viewChildren(TagField);
   protected readonly addresses = signal<readonly string[]>([]);
-  protected readonly addressFault = signal<string | null>(null);
+  protected readonly addressFault = linkedSignal<unknown, string | null>({
+    source: this.addresses,
+    computation: () => null,
+  });
   protected readonly form = new FormGroup({
     name: new FormControl('', { nonNullable: true, validators: [Validators.required, Validators.pattern(NAME)] }),
     kind: new FormControl<'webhook' | 'email'>('webhook', { nonNullable: true }),
@@ -97,11 +109,12 @@ export class ChannelsPage {
 
   protected async add(): Promise<void> {
     this.form.markAllAsTouched();
+    const isSettled = areSettled(this.tagFields());
     const { kind, url, ...rest } = this.form.getRawValue();
     const name = rest.name.trim();
-    const nobody = kind === 'email' && this.addresses().length === 0;
+    const nobody = isSettled && kind === 'email' && this.addresses().length === 0;
     this.addressFault.set(nobody ? this.words().channels.addressesMissing : null);
-    if (this.form.invalid || nobody) return;
+    if (!isSettled || this.form.invalid || nobody) return;
     const done = await this.act(async () => {
       const secret = await this.api.createChannel(
         kind === 'webhook' ? { name, kind, url: url.trim() } : { name, kind, addresses: [...this.addresses()] },

@@ -86,6 +86,16 @@ describe('the page of rules', () => {
     expect(test.element.querySelector<HTMLInputElement>('input[formControlName=action]')?.value).toBe('print');
   });
 
+  it('does not send a rule without the label that is typed and wrong', async () => {
+    await open('alerts.read', 'alerts.manage');
+    test.button('Change the rule printers gone').click();
+    await test.until(() => test.has('Save'));
+    await test.type('gw-tag-field input', 'ground');
+    await test.submit();
+    expect(test.element.querySelector('gw-tag-field [role=alert]')?.textContent).toContain('ground');
+    test.verify();
+  });
+
   it('removes a rule after a question', async () => {
     await open('alerts.read', 'alerts.manage');
     test.button('Remove the rule rate').click();

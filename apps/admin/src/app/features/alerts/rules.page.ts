@@ -1,5 +1,5 @@
 import { Dialog } from '@angular/cdk/dialog';
-import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, inject, signal, viewChildren } from '@angular/core';
 import { ReactiveFormsModule } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
 import { MatCheckboxModule } from '@angular/material/checkbox';
@@ -18,7 +18,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { refusalWords } from '../../shared/server-words';
-import { TagField } from '../../shared/tag-field';
+import { areSettled, TagField } from '../../shared/tag-field';
 import { AlertsApi } from './alerts-api';
 import { LABEL, RuleForm } from './rule-form';
 import { en } from './words/en';
@@ -65,6 +65,7 @@ export class RulesPage {
   protected readonly said = signal('');
   /** The rule that is changed, or none for a new one; null while the form is not there. */
   protected readonly edited = signal<{ rule: AlertRule | null } | null>(null);
+  private readonly tagFields = viewChildren(TagField);
   protected readonly labels = signal<readonly string[]>([]);
   protected readonly form = new RuleForm();
 
@@ -80,6 +81,7 @@ export class RulesPage {
     this.said.set('');
     this.saving.problem.set(null);
     this.form.reset();
+    this.tagFields().forEach((field) => field.clear());
     if (rule) this.form.show(rule);
     this.form.offer();
     this.labels.set(Object.entries(rule?.condition.labels ?? {}).map(([key, value]) => `${key}=${value}`));
@@ -88,7 +90,7 @@ export class RulesPage {
 
   protected async save(): Promise<void> {
     this.form.markAllAsTouched();
-    if (this.form.invalid) return;
+    if (!areSettled(this.tagFields()) || this.form.invalid) return;
     const done = await this.saving.run(async () => {
       await this.api.saveRule(this.edited()?.rule?.id ?? null, this.form.input(this.labels()));
       await this.read();

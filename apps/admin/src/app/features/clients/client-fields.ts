@@ -1,4 +1,4 @@
-import { ChangeDetectionStrategy, Component, inject, input, model } from '@angular/core';
+import { ChangeDetectionStrategy, Component, inject, input, model, viewChildren } from '@angular/core';
 import {
   type AbstractControl,
   FormControl,
@@ -13,7 +13,7 @@ import { DEFAULT_CONCURRENCY } from '@gwanje/contracts';
 import type { Problem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
 import { faultAt } from '../../shared/server-faults';
-import { TagField } from '../../shared/tag-field';
+import { areSettled, TagField } from '../../shared/tag-field';
 import { LABEL } from './labels';
 import { en } from './words/en';
 import { ko } from './words/ko';
@@ -80,9 +80,17 @@ export class ClientFields {
   readonly labels = model.required<readonly string[]>();
   readonly problem = input<Problem | null>(null);
 
+  private readonly tagFields = viewChildren(TagField);
   protected readonly words = inject(I18n).words({ en, ko });
   protected readonly LABEL = LABEL;
   protected readonly faultAt = faultAt;
+
+  /** False, and shown where, when the form is not to be sent. */
+  check(): boolean {
+    const form = this.form();
+    form.markAllAsTouched();
+    return areSettled(this.tagFields()) && form.valid;
+  }
 
   protected nameFault(): string {
     const { name } = this.form().controls;

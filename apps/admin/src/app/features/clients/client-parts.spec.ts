@@ -126,6 +126,14 @@ describe('the parts of a client’s page', () => {
       expect(part.querySelector<HTMLInputElement>('input[formControlName=name]')?.value).toBe('till-3');
     });
 
+    it('are not sent while a label that is typed is wrong', async () => {
+      await open(ClientSettingsForm);
+      await type('gw-tag-field:last-of-type input', 'seoul');
+      await submit();
+      await shows('gw-tag-field:last-of-type [role=alert]', 'seoul');
+      expect(api.update).not.toHaveBeenCalled();
+    });
+
     it('are not taken away by news while somebody types', async () => {
       await open(ClientSettingsForm);
       const name = part.querySelector<HTMLInputElement>('input[formControlName=name]');

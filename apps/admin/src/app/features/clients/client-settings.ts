@@ -1,4 +1,14 @@
-import { ChangeDetectionStrategy, Component, effect, inject, input, output, signal, untracked } from '@angular/core';
+import {
+  ChangeDetectionStrategy,
+  Component,
+  effect,
+  inject,
+  input,
+  output,
+  signal,
+  untracked,
+  viewChild,
+} from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { ReactiveFormsModule } from '@angular/forms';
 import { type Problem, toProblem } from '../../core/http/problem';
@@ -57,6 +67,7 @@ export class ClientSettingsForm {
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  private readonly fields = viewChild.required(ClientFields);
   protected readonly form = clientForm();
   protected readonly groups = signal<readonly string[]>([]);
   protected readonly labels = signal<readonly string[]>([]);
@@ -74,8 +85,7 @@ export class ClientSettingsForm {
   }
 
   protected async save(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (this.form.invalid || this.busy()) return;
+    if (!this.fields().check() || this.busy()) return;
     this.busy.set(true);
     this.problem.set(null);
     try {

@@ -1,4 +1,4 @@
-import { ChangeDetectionStrategy, Component, computed, DOCUMENT, inject, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, DOCUMENT, inject, signal, viewChild } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
@@ -15,7 +15,7 @@ import { CopyText } from '../../shared/copy-text';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt, putFaults } from '../../shared/server-faults';
-import { TagField } from '../../shared/tag-field';
+import { areSettled, TagField } from '../../shared/tag-field';
 import { enrolLine, installLine } from './agent-lines';
 import { ClientsApi, type EnrolmentToken } from './clients-api';
 import { en } from './words/en';
@@ -61,6 +61,7 @@ export class EnrolPage {
     }),
     period: new FormControl<Period>('day', { nonNullable: true }),
   });
+  private readonly groupsField = viewChild.required(TagField);
   protected readonly groups = signal<readonly string[]>([]);
   protected readonly made = signal<(EnrolmentToken & { token: string }) | null>(null);
   protected readonly givesAgents = signal(false);
@@ -86,7 +87,7 @@ export class EnrolPage {
 
   protected async create(): Promise<void> {
     this.form.markAllAsTouched();
-    if (this.form.invalid || this.busy()) return;
+    if (!areSettled([this.groupsField()]) || this.form.invalid || this.busy()) return;
     await this.act(async () => {
       this.givesAgents.set(await this.api.givesAgents());
       const { uses, period } = this.form.getRawValue();

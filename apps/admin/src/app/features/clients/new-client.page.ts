@@ -1,4 +1,4 @@
-import { ChangeDetectionStrategy, Component, computed, DOCUMENT, inject, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, DOCUMENT, inject, signal, viewChild } from '@angular/core';
 import { ReactiveFormsModule } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
 import { RouterLink } from '@angular/router';
@@ -29,6 +29,7 @@ export class NewClientPage {
   private readonly origin = inject(DOCUMENT).location.origin;
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  private readonly fields = viewChild.required(ClientFields);
   protected readonly form = clientForm();
   protected readonly groups = signal<readonly string[]>([]);
   protected readonly labels = signal<readonly string[]>([]);
@@ -38,8 +39,7 @@ export class NewClientPage {
   protected readonly start = computed(() => startLine(this.origin, this.made()?.clientKey ?? ''));
 
   protected async create(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (this.form.invalid || this.busy()) return;
+    if (!this.fields().check() || this.busy()) return;
     this.busy.set(true);
     this.problem.set(null);
     try {

@@ -119,6 +119,19 @@ describe('the form of a command', () => {
     expect(api.create).not.toHaveBeenCalled();
   });
 
+  it('is not sent to machines without the label that is typed and wrong', async () => {
+    await fill({ kind: 'labels', labels: ['floor=2'] }, { action: 'noop' }, {});
+    const typed = page.querySelector('gw-tag-field input') as HTMLInputElement;
+    typed.value = 'till';
+    await send();
+    expect(page.querySelector('gw-tag-field [role=alert]')?.textContent).toContain('till');
+    expect(api.createBatch).not.toHaveBeenCalled();
+    typed.value = 'kind=till';
+    await send();
+    const targets = { labels: { floor: '2', kind: 'till' } };
+    expect(api.createBatch).toHaveBeenCalledWith(expect.objectContaining({ targets }), expect.any(String));
+  });
+
   it('has the number of machines typed before an action that can do harm', async () => {
     await fill({ kind: 'all' }, { action: 'shell' }, { program: '/bin/true' });
     // Nobody has seen the number yet.

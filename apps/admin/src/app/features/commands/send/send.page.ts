@@ -160,10 +160,11 @@ export class SendPage {
 
   protected async send(): Promise<void> {
     const drawn = this.drawn();
+    const isSettled = this.field().check();
     const targets = targetsOf(this.choice());
     this.form.markAllAsTouched();
     drawn?.group.markAllAsTouched();
-    const isComplete = this.form.valid && drawn?.group.valid === true && targets !== null;
+    const isComplete = isSettled && this.form.valid && drawn?.group.valid === true && targets !== null;
     this.isIncomplete.set(!isComplete);
     if (!drawn || !targets || !isComplete || this.busy() || !(await this.isSure())) return;
     this.busy.set(true);

@@ -1,11 +1,21 @@
-import { ChangeDetectionStrategy, Component, effect, inject, input, model, signal, untracked } from '@angular/core';
+import {
+  ChangeDetectionStrategy,
+  Component,
+  effect,
+  inject,
+  input,
+  model,
+  signal,
+  untracked,
+  viewChildren,
+} from '@angular/core';
 import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { MatRadioModule } from '@angular/material/radio';
 import { type Problem, toProblem } from '../../../core/http/problem';
 import { Formats } from '../../../core/i18n/formats';
 import { I18n } from '../../../core/i18n/i18n';
 import { ProblemNotice } from '../../../shared/problem-notice';
-import { TagField } from '../../../shared/tag-field';
+import { areSettled, TagField } from '../../../shared/tag-field';
 import { CommandsApi, type Preview } from '../commands-api';
 import { en } from '../words/en';
 import { ko } from '../words/ko';
@@ -115,6 +125,7 @@ export class TargetsField {
   readonly action = input.required<string>();
   readonly names = input<readonly string[]>([]);
 
+  private readonly tagFields = viewChildren(TagField);
   private readonly api = inject(CommandsApi);
   protected readonly formats = inject(Formats);
   protected readonly words = inject(I18n).words({ en, ko });
@@ -130,6 +141,11 @@ export class TargetsField {
       const [targets, action] = [targetsOf(this.choice()), this.action()];
       untracked(() => this.ask(targets, action || 'noop'));
     });
+  }
+
+  /** False when something wrong is typed that would be left out. */
+  check(): boolean {
+    return areSettled(this.tagFields());
   }
 
   protected choose(change: Partial<Choice> & { kind?: TargetKind }): void {
