@@ -52,17 +52,15 @@ export class AuditApi {
       this.fetch(`/api/audit/exports/${encodeURIComponent(id)}/download`, {
         headers: { Authorization: `Bearer ${token ?? ''}` },
         cache: 'no-store',
-      });
+      }).catch(noAnswer);
     let response = await ask(this.session.token);
     if (response.status === 401) response = await ask(await this.session.refresh());
     if (!response.ok) {
       const { status, headers } = response;
       const error: unknown = await response.json().catch(() => null);
-      return firstValueFrom(
-        throwError(() => new HttpErrorResponse({ status, headers: new HttpHeaders(headers), error })),
-      );
+      return refuse({ status, headers: new HttpHeaders(headers), error });
     }
-    return response.blob();
+    return response.blob().catch(noAnswer);
   }
 
   seals(cursor?: string): Promise<Seals> {
@@ -70,3 +68,8 @@ export class AuditApi {
     return firstValueFrom(this.http.get<Seals>('/api/audit/checkpoints', { params }));
   }
 }
+
+/** What `fetch` tells of becomes what `HttpClient` would have told of it. */
+const refuse = (response: { status: number; headers?: HttpHeaders; error: unknown }): Promise<never> =>
+  firstValueFrom(throwError(() => new HttpErrorResponse(response)));
+const noAnswer = (error: unknown): Promise<never> => refuse({ status: 0, error });
