@@ -9,6 +9,11 @@ export function faultAt(problem: Problem | null, path: string): string | null {
   return found && found.length > 0 ? found.map(({ message }) => message).join('; ') : null;
 }
 
+/** The same problem for a form that stands for this part of the body: paths within the part begin there. */
+export function within(part: RegExp, problem: Problem): Problem {
+  return { ...problem, errors: problem.errors.map(({ path, message }) => ({ path: path.replace(part, ''), message })) };
+}
+
 /** Puts what the server says at the controls of the same name, as the error `server`, until they are changed. */
 export function putFaults(form: FormGroup, problem: Problem): void {
   for (const [name, control] of Object.entries(form.controls)) {

@@ -20,7 +20,7 @@ import { ANY_ACTION, type JsonSchema } from '@gwanje/contracts';
 import type { Problem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
 import { FieldFault } from '../../shared/field-fault';
-import { showFaults } from '../../shared/server-faults';
+import { showFaults, within } from '../../shared/server-faults';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { refusalWords } from '../../shared/server-words';
 import type { GrantView, Role } from './access-api';
@@ -28,6 +28,9 @@ import { LimitFields } from './limit-fields';
 import { type LimitRow, readLimits, writeLimits } from './limits';
 import { en } from './words/en';
 import { ko } from './words/ko';
+
+/** The server names the place of the grant among all; here there is one. */
+const ITEM = /^items\[\d+\]\.?/;
 
 /** An action that may be granted, with the schema of its payload where it is known. */
 export interface OfferedAction {
@@ -92,7 +95,7 @@ export class GrantEditor {
     });
     effect(() => {
       const problem = this.problem();
-      untracked(() => this.rest.set(problem && showFaults(this.form, ofItem(problem))));
+      untracked(() => this.rest.set(problem && showFaults(this.form, within(ITEM, problem))));
     });
   }
 
@@ -145,10 +148,4 @@ export class GrantEditor {
     this.chosen.set(grant?.actions ?? []);
     this.rows.set(readLimits(grant?.limits ?? {}));
   }
-}
-
-/** The server names the place of the grant among all; here there is one. */
-function ofItem(problem: Problem): Problem {
-  const errors = problem.errors.map(({ path, message }) => ({ path: path.replace(/^items\[\d+\]\.?/, ''), message }));
-  return { ...problem, errors };
 }

@@ -19,10 +19,10 @@ const FIELDS: Readonly<Record<AlertKind, readonly ('minutes' | 'over' | 'percent
 
 const text = (...validators: ((control: AbstractControl) => ValidationErrors | null)[]): FormControl<string> =>
   new FormControl('', { nonNullable: true, validators });
-const count = (value: number, least: number, most: number): FormControl<number> =>
+const count = (value: number, least: number, most: number, form = /^\d+$/): FormControl<number> =>
   new FormControl(value, {
     nonNullable: true,
-    validators: [Validators.required, Validators.min(least), Validators.max(most), Validators.pattern(/^\d+$/)],
+    validators: [Validators.required, Validators.min(least), Validators.max(most), Validators.pattern(form)],
   });
 
 /** The fields of a rule; labels stand beside it, as `key=value`. Fields that the kind does not have are disabled. */
@@ -46,7 +46,7 @@ export class RuleForm extends FormGroup<{
       kind: new FormControl<AlertKind>(ALERT_KINDS[0], { nonNullable: true }),
       minutes: count(10, 1, MOST_MINUTES),
       over: count(100, 0, MOST_COMMANDS),
-      percent: count(20, 0, 99),
+      percent: count(20, 0, 99.99, /^\d+(\.\d{1,2})?$/),
       atLeast: count(10, 1, MOST_COMMANDS),
       action: text(Validators.maxLength(100)),
       group: text(Validators.maxLength(100)),

@@ -82,8 +82,48 @@ describe('the page of rules', () => {
       code: 'invalid_input',
       errors: [{ path: 'condition.action', message: 'is not known' }],
     });
-    expect(test.text).toContain('is not known');
+    expect(test.element.querySelector('mat-error')?.textContent).toContain('is not known');
+    expect(test.element.querySelector('gw-problem-notice')).toBeNull();
     expect(test.element.querySelector<HTMLInputElement>('input[formControlName=action]')?.value).toBe('print');
+  });
+
+  it('says at each field of the condition what the server has against it', async () => {
+    await open('alerts.read', 'alerts.manage');
+    test.button('Change the rule printers gone').click();
+    await test.until(() => test.has('Save'));
+    await test.submit();
+    await test.refuse('/api/alerts/rules/r1', 'PATCH', {
+      status: 400,
+      code: 'invalid_input',
+      errors: [
+        { path: 'condition.minutes', message: 'is odd' },
+        { path: 'condition.group', message: 'is empty' },
+        { path: 'condition.clientId', message: 'there is no such client' },
+        { path: 'channels[0]', message: 'there is no such channel' },
+        { path: 'condition.labels.floor', message: 'must be a string' },
+      ],
+    });
+    const faults = [...test.element.querySelectorAll('mat-error, gw-tag-field [role=alert]')];
+    expect(faults.map((one) => one.textContent?.trim())).toEqual([
+      'is odd',
+      'is empty',
+      'must be a string',
+      'there is no such client',
+      'there is no such channel',
+    ]);
+  });
+
+  it('takes the parts of a percent that the server takes', async () => {
+    await open('alerts.read', 'alerts.manage');
+    test.button('Change the rule rate').click();
+    await test.until(() => test.has('Save'));
+    await test.type('input[type=number]', '0.125');
+    await test.submit();
+    expect(test.text).toContain('at most two decimals');
+    await test.type('input[type=number]', '99.99');
+    await test.submit();
+    const { request } = await test.call('/api/alerts/rules/r2', 'PATCH');
+    expect(request.body).toMatchObject({ condition: { percent: 99.99 } });
   });
 
   it('does not send a rule without the label that is typed and wrong', async () => {

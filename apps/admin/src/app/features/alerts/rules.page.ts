@@ -17,7 +17,8 @@ import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
-import { refusalWords } from '../../shared/server-words';
+import { faultAt } from '../../shared/server-faults';
+import { refusalWords, serverWords } from '../../shared/server-words';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { AlertsApi } from './alerts-api';
 import { LABEL, RuleForm } from './rule-form';
@@ -61,6 +62,10 @@ export class RulesPage {
   protected readonly channels = signal<readonly AlertChannel[]>([]);
   protected readonly reading = new Attempt();
   protected readonly saving = new Attempt();
+  protected readonly labelsFault = computed(() => {
+    const fault = faultAt(this.saving.problem(), 'labels');
+    return fault && serverWords(fault, this.i18n.language());
+  });
   protected readonly problemWords = computed(() => refusalWords(this.reading.problem(), this.i18n.language()));
   protected readonly said = signal('');
   /** The rule that is changed, or none for a new one; null while the form is not there. */
@@ -91,10 +96,14 @@ export class RulesPage {
   protected async save(): Promise<void> {
     this.form.markAllAsTouched();
     if (!areSettled(this.tagFields()) || this.form.invalid) return;
-    const done = await this.saving.run(async () => {
-      await this.api.saveRule(this.edited()?.rule?.id ?? null, this.form.input(this.labels()));
-      await this.read();
-    }, this.form);
+    const done = await this.saving.run(
+      async () => {
+        await this.api.saveRule(this.edited()?.rule?.id ?? null, this.form.input(this.labels()));
+        await this.read();
+      },
+      this.form,
+      /^condition\./,
+    );
     if (!done) return;
     this.edited.set(null);
     this.said.set(this.words().rules.saved);

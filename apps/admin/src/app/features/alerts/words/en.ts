@@ -55,6 +55,7 @@ export const en = {
     off: 'Off',
     on: 'Watched',
     tellsNobody: 'tells nobody',
+    percentMissing: 'From 0 to 99.99, with at most two decimals',
     numberMissing: 'A whole number in the allowed range',
     save: 'Save',
     saved: 'Saved',

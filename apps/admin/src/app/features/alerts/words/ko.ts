@@ -57,6 +57,7 @@ export const ko: Words = {
     off: '꺼짐',
     on: '지켜보는 중',
     tellsNobody: '알릴 곳 없음',
+    percentMissing: '0에서 99.99 사이의 수를 소수점 아래 두 자리까지 입력하세요',
     numberMissing: '허용 범위 안의 정수를 입력하세요',
     save: '저장',
     saved: '저장했습니다',
