@@ -1,6 +1,6 @@
 import { TestBed } from '@angular/core/testing';
 import { COMMAND_STATES } from '@gwanje/contracts';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { en } from './en';
 import { Formats } from './formats';
@@ -18,6 +18,21 @@ function leaves(value: object, path = ''): [string, Leaf][] {
 /** The words, with marked values put in. */
 function say(words: Leaf): string {
   return typeof words === 'string' ? words : words(...Array.from({ length: words.length }, (_, index) => `<${index}>`));
+}
+
+const SERVER = join(__dirname, '../../../../../api/src');
+/** Where the server makes a problem: an error of its own, or the answer to one of another's. */
+const CODE = /(?:super\((?:\d{3}, )?|new (?:Conflict|Protected)\(|\bstatus: \d{3}, code: )'([a-z]+(?:_[a-z]+)*)'/g;
+
+function codesOf(folder: string): Set<string> {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(?<!\.spec)\.ts$/.test(name),
+  );
+  return new Set(
+    files.flatMap((name) =>
+      [...readFileSync(join(folder, name), 'utf8').matchAll(CODE)].flatMap(([, code]) => code ?? []),
+    ),
+  );
 }
 
 const FEATURES = join(__dirname, '../../features');
@@ -59,6 +74,12 @@ describe('the catalogues', () => {
   it('name every state of a command', () => {
     expect(Object.keys(en.states)).toEqual([...COMMAND_STATES]);
     expect(Object.keys(ko.states)).toEqual([...COMMAND_STATES]);
+  });
+
+  it('have words for every code that the server tells a problem by', () => {
+    const codes = codesOf(SERVER);
+    expect(codes.size).toBeGreaterThan(30);
+    expect([...codes].filter((code) => !Object.hasOwn(en.problems, code))).toEqual([]);
   });
 
   it('are found where the families of pages keep them', () => {
