@@ -1,8 +1,8 @@
 import { ChangeDetectionStrategy, Component, computed, inject, input } from '@angular/core';
 import type { Problem } from '../core/http/problem';
 import { I18n } from '../core/i18n/i18n';
-import { problemWords } from '../core/i18n/problem-words';
 import { Icon } from './icon';
+import { injectServerWords, problemWords } from './server-words';
 
 /** Says what went wrong, at which field, and under which request id; read out at once by a screen reader. */
 @Component({
@@ -20,7 +20,7 @@ import { Icon } from './icon';
                 @if (error.path) {
                   <code>{{ error.path }}</code>:
                 }
-                {{ error.message }}
+                {{ inWords(error.message) }}
               </li>
             }
           </ul>
@@ -65,6 +65,8 @@ export class ProblemNotice {
   readonly problem = input.required<Problem>();
   /** Better words for this place than the general ones. */
   readonly words = input<string | null>(null);
-  protected readonly text = inject(I18n).text;
-  protected readonly general = computed(() => problemWords(this.problem(), this.text()));
+  private readonly i18n = inject(I18n);
+  protected readonly text = this.i18n.text;
+  protected readonly inWords = injectServerWords();
+  protected readonly general = computed(() => problemWords(this.problem(), this.text(), this.i18n.language()));
 }

@@ -14,6 +14,7 @@ import { MatChipsModule } from '@angular/material/chips';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { I18n } from '../core/i18n/i18n';
 import { Icon } from './icon';
+import { injectServerWords } from './server-words';
 
 /**
  * A list of short texts in one field: Enter, a comma or leaving the field adds what was typed. What is wrong stays in the field until it
@@ -59,8 +60,8 @@ import { Icon } from './icon';
     </mat-form-field>
     @if (isWrong()) {
       <p role="alert">{{ wrong() }}: {{ refused().join(', ') }}</p>
-    } @else if (fault()) {
-      <p role="alert">{{ fault() }}</p>
+    } @else if (fault(); as fault) {
+      <p role="alert">{{ inWords(fault) }}</p>
     }
   `,
   styles: `
@@ -94,6 +95,7 @@ export class TagField {
 
   protected readonly listId = `tags-${next++}`;
   protected readonly text = inject(I18n).text;
+  protected readonly inWords = injectServerWords();
   protected readonly separators = [ENTER, COMMA];
   /** What was typed and cannot be added. */
   protected readonly refused = signal<readonly string[]>([]);

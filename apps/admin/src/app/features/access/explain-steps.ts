@@ -52,7 +52,7 @@ function stepOf(
     const told = faults
       .map(
         ({ path, message }) =>
-          `${path.replace(/^payload\./, '')} ${faultWords(message).replace(' (the limit of your grant)', '')}`,
+          `${path.replace(/^payload\./, '')} ${faultWords(message.replace(' (the limit of your grant)', ''))}`,
       )
       .join('; ');
     return { words: explain.grantRefuses(whom, where, told), fits: false };

@@ -22,7 +22,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt } from '../../shared/server-faults';
-import { refusalWords, serverWords } from '../../shared/server-words';
+import { refusalWords } from '../../shared/server-words';
 import { ShownOnce } from '../../shared/shown-once';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { AlertsApi } from './alerts-api';
@@ -62,11 +62,6 @@ export class ChannelsPage {
   protected readonly reading = new Attempt();
   protected readonly doing = new Attempt();
   protected readonly readingWords = computed(() => refusalWords(this.reading.problem(), this.i18n.language()));
-  protected readonly doingWords = computed(() => {
-    const { noMailServer, inUse } = this.words().channels;
-    const known: Record<string, string> = { no_mail_server: noMailServer, channel_in_use: inUse };
-    return known[this.doing.problem()?.code ?? ''] ?? null;
-  });
   protected readonly said = signal('');
   protected readonly adding = signal(false);
   protected readonly secret = signal<{ name: string; secret: string } | null>(null);
@@ -123,7 +118,7 @@ export class ChannelsPage {
     }, this.form);
     if (done) this.close();
     const fault = faultAt(this.doing.problem(), 'addresses');
-    if (fault) this.addressFault.set(serverWords(fault, this.i18n.language()));
+    if (fault) this.addressFault.set(fault);
   }
 
   protected async test({ id }: AlertChannel): Promise<void> {

@@ -12,6 +12,7 @@ import { I18n } from '../../core/i18n/i18n';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { injectServerWords } from '../../shared/server-words';
 import { AlertsApi } from './alerts-api';
 import { Listing } from './listing';
 import { en } from './words/en';
@@ -40,6 +41,7 @@ export class FiredPage {
   protected readonly formats = inject(Formats);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  private readonly inWords = injectServerWords();
   protected readonly state = signal<'' | 'open' | 'resolved'>('');
   protected readonly alerts = new Listing<Alert>((cursor) => this.api.fired(this.state(), cursor));
 
@@ -70,7 +72,7 @@ export class FiredPage {
       case 'client_offline':
         return details.client_offline(this.formats.dateTime(String(detail['offlineSince'])));
       case 'command_failed':
-        return details.command_failed(typeof detail['error'] === 'string' ? detail['error'] : '');
+        return details.command_failed(typeof detail['error'] === 'string' ? this.inWords(detail['error']) : '');
       case 'backlog':
         return details.backlog(number('over'));
       case 'error_rate':

@@ -18,7 +18,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt } from '../../shared/server-faults';
-import { refusalWords, serverWords } from '../../shared/server-words';
+import { refusalWords } from '../../shared/server-words';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { AlertsApi } from './alerts-api';
 import { LABEL, RuleForm } from './rule-form';
@@ -62,10 +62,7 @@ export class RulesPage {
   protected readonly channels = signal<readonly AlertChannel[]>([]);
   protected readonly reading = new Attempt();
   protected readonly saving = new Attempt();
-  protected readonly labelsFault = computed(() => {
-    const fault = faultAt(this.saving.problem(), 'labels');
-    return fault && serverWords(fault, this.i18n.language());
-  });
+  protected readonly labelsFault = computed(() => faultAt(this.saving.problem(), 'labels'));
   protected readonly problemWords = computed(() => refusalWords(this.reading.problem(), this.i18n.language()));
   protected readonly said = signal('');
   /** The rule that is changed, or none for a new one; null while the form is not there. */

@@ -12,6 +12,7 @@ import { MatInputModule } from '@angular/material/input';
 import { DEFAULT_CONCURRENCY } from '@gwanje/contracts';
 import type { Problem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
+import { FieldFault } from '../../shared/field-fault';
 import { faultAt } from '../../shared/server-faults';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { LABEL } from './labels';
@@ -35,13 +36,13 @@ export function clientForm(): ClientForm {
 /** The fields of a client, for a new one and for one that is changed; what the server says of a field stands there. */
 @Component({
   selector: 'gw-client-fields',
-  imports: [MatFormFieldModule, MatInputModule, ReactiveFormsModule, TagField],
+  imports: [FieldFault, MatFormFieldModule, MatInputModule, ReactiveFormsModule, TagField],
   template: `
     <ng-container [formGroup]="form()">
       <mat-form-field appearance="outline">
         <mat-label>{{ words().name }}</mat-label>
         <input matInput formControlName="name" autocomplete="off" spellcheck="false" />
-        <mat-error>{{ nameFault() }}</mat-error>
+        <mat-error><gw-field-fault [errors]="form().controls.name.errors" [words]="nameFault()" /></mat-error>
       </mat-form-field>
       <gw-tag-field
         [label]="words().groups"
@@ -61,7 +62,9 @@ export function clientForm(): ClientForm {
         <mat-label>{{ words().concurrency }}</mat-label>
         <input matInput type="number" formControlName="concurrency" min="1" max="1000" step="1" />
         <mat-hint>{{ words().settings.concurrencyHint }}</mat-hint>
-        <mat-error>{{ form().controls.concurrency.getError('server') ?? words().settings.concurrencyWrong }}</mat-error>
+        <mat-error
+          ><gw-field-fault [errors]="form().controls.concurrency.errors" [words]="words().settings.concurrencyWrong"
+        /></mat-error>
       </mat-form-field>
     </ng-container>
   `,
@@ -93,10 +96,8 @@ export class ClientFields {
   }
 
   protected nameFault(): string {
-    const { name } = this.form().controls;
-    const { settings } = this.words();
-    if (name.hasError('required')) return settings.nameMissing;
-    return (name.getError('server') as string | undefined) ?? settings.nameWrong;
+    const { nameMissing, nameWrong } = this.words().settings;
+    return this.form().controls.name.hasError('required') ? nameMissing : nameWrong;
   }
 }
 

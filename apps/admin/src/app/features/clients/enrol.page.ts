@@ -12,6 +12,7 @@ import type { Client } from '../../core/http/wire';
 import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { CopyText } from '../../shared/copy-text';
+import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt, putFaults } from '../../shared/server-faults';
@@ -30,6 +31,7 @@ type Period = keyof typeof PERIODS;
   selector: 'gw-enrol-page',
   imports: [
     CopyText,
+    FieldFault,
     Icon,
     MatButtonModule,
     MatFormFieldModule,

@@ -14,6 +14,7 @@ import { Session } from '../../core/session/session';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { injectServerWords } from '../../shared/server-words';
 import { StateChip } from '../../shared/state-chip';
 import { ClientNames } from './client-names';
 import { type Artifact, CommandsApi } from './commands-api';
@@ -72,6 +73,7 @@ export class CommandPage {
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  protected readonly inWords = injectServerWords();
 
   protected readonly shown = signal<Shown | null>(null);
   protected readonly problem = signal<Problem | null>(null);

@@ -15,6 +15,7 @@ import { Session } from '../../core/session/session';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { injectServerWords } from '../../shared/server-words';
 import { StateChip } from '../../shared/state-chip';
 import { BatchProgress } from './batch-progress';
 import { ClientNames } from './client-names';
@@ -62,6 +63,7 @@ export class CommandsPage {
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  protected readonly inWords = injectServerWords();
   protected readonly states = COMMAND_STATES;
   protected readonly actions = Object.keys(ACTIONS);
   protected readonly emergency = EMERGENCY_PRIORITY;

@@ -1,9 +1,11 @@
 import { computed, inject, Injectable, signal } from '@angular/core';
 import { END_STATES, LEGAL_MOVES } from '@gwanje/contracts';
-import { toProblem } from '../../core/http/problem';
+import { type Problem, toProblem } from '../../core/http/problem';
 import type { Command } from '../../core/http/wire';
+import { I18n } from '../../core/i18n/i18n';
 import { may } from '../../core/session/may';
 import { Session } from '../../core/session/session';
+import { problemWords, refusalWords } from '../../shared/server-words';
 import { CommandList } from './command-list';
 import { CommandsApi } from './commands-api';
 
@@ -15,6 +17,7 @@ const AT_ONCE = 6;
 export class Selection {
   private readonly api = inject(CommandsApi);
   private readonly list = inject(CommandList);
+  private readonly i18n = inject(I18n);
   private readonly user = inject(Session).user;
   private readonly ids = signal<ReadonlySet<string>>(new Set());
 
@@ -33,8 +36,17 @@ export class Selection {
   );
   readonly isOffered = computed(() => may(this.user(), 'commands.cancel', 'commands.retry'));
   readonly busy = signal(false);
-  /** What came of it; `reasons` are the servers' words for what was refused, each once. */
-  readonly outcome = signal<{ done: number; refused: number; reasons: string[] } | null>(null);
+  /** What came of it. */
+  readonly outcome = signal<{ done: number; problems: readonly Problem[] } | null>(null);
+  /** Why some were refused, each reason once. */
+  readonly reasons = computed(() => [
+    ...new Set(
+      this.outcome()?.problems.map(
+        (problem) =>
+          refusalWords(problem, this.i18n.language()) ?? problemWords(problem, this.i18n.text(), this.i18n.language()),
+      ),
+    ),
+  ]);
 
   has(id: string): boolean {
     return this.ids().has(id);
@@ -59,17 +71,13 @@ export class Selection {
   private async each(commands: readonly Command[], act: (id: string) => Promise<unknown>): Promise<void> {
     if (this.busy()) return;
     this.busy.set(true);
-    const outcome = { done: 0, refused: 0, reasons: [] as string[] };
+    const outcome = { done: 0, problems: [] as Problem[] };
     const queue = commands.map(({ id }) => id).values();
     const work = async (): Promise<void> => {
       for (const id of queue) {
         await act(id).then(
           () => outcome.done++,
-          (error: unknown) => {
-            const { detail, code } = toProblem(error);
-            outcome.refused++;
-            if (!outcome.reasons.includes(detail || code)) outcome.reasons.push(detail || code);
-          },
+          (error: unknown) => outcome.problems.push(toProblem(error)),
         );
       }
     };

@@ -17,6 +17,7 @@ import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { OnlineState } from '../../shared/online-state';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { injectServerWords } from '../../shared/server-words';
 import { StateChip } from '../../shared/state-chip';
 import { BarChart } from './bar-chart';
 import { type OpenState, type Overview, OverviewApi } from './overview-api';
@@ -61,6 +62,7 @@ export class OverviewPage {
   protected readonly formats = inject(Formats);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  protected readonly inWords = injectServerWords();
   protected readonly periods = PERIODS;
   protected readonly presence = ['online', 'offline'] as const;
   protected readonly openStates = OPEN_STATES;

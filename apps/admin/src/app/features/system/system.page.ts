@@ -11,6 +11,7 @@ import { may } from '../../core/session/may';
 import { Session } from '../../core/session/session';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { injectServerWords } from '../../shared/server-words';
 import { type FailedJob, SystemApi, type SystemView } from './system-api';
 import { en } from './words/en';
 import { ko } from './words/ko';
@@ -36,6 +37,7 @@ export class SystemPage {
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  protected readonly inWords = injectServerWords();
   protected readonly countNames = COUNTS;
   protected readonly system = signal<SystemView | null>(null);
   protected readonly problem = signal<Problem | null>(null);
@@ -70,7 +72,7 @@ export class SystemPage {
   }
 
   protected partNote({ name, milliseconds, detail }: SystemView['parts'][number]): string {
-    if (detail) return detail;
+    if (detail) return this.inWords(detail);
     if (milliseconds === null) return '';
     const time = this.formats.duration(milliseconds);
     return name === 'audit' ? this.words().sealLag(time) : this.words().answered(time);

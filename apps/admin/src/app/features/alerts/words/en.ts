@@ -95,8 +95,6 @@ export const en = {
     removeTitle: (name: string): string => `Remove the channel ${name}?`,
     removeText: 'What it was told is forgotten, and what is on its way does not arrive.',
     removed: 'Removed',
-    noMailServer: 'No mail server is set: whoever runs the server sets SMTP_URL and MAIL_FROM.',
-    inUse: 'A rule still tells this channel: take it out there first.',
   },
   deliveries: {
     lead: 'What each channel was told, and why it could not be',

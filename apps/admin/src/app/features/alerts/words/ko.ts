@@ -97,8 +97,6 @@ export const ko: Words = {
     removeTitle: (name) => `채널 ${name}을(를) 삭제할까요?`,
     removeText: '전달 내역이 지워지고, 보내는 중인 알림은 도착하지 않습니다.',
     removed: '삭제했습니다',
-    noMailServer: '메일 서버가 없습니다. 서버 운영자가 SMTP_URL과 MAIL_FROM을 설정해야 합니다.',
-    inUse: '아직 이 채널에 알리는 규칙이 있습니다. 규칙에서 먼저 빼세요.',
   },
   deliveries: {
     lead: '각 채널에 전한 내용과 전하지 못한 이유입니다',

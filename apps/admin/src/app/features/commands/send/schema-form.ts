@@ -6,6 +6,7 @@ import { MatInputModule } from '@angular/material/input';
 import { MatSelectModule } from '@angular/material/select';
 import { Formats } from '../../../core/i18n/formats';
 import { I18n } from '../../../core/i18n/i18n';
+import { injectServerWords } from '../../../shared/server-words';
 import { en } from '../words/en';
 import { ko } from '../words/ko';
 import type { Field } from './schema-fields';
@@ -51,6 +52,7 @@ export class SchemaForm {
 
   private readonly formats = inject(Formats);
   private readonly i18n = inject(I18n);
+  private readonly inWords = injectServerWords();
   protected readonly words = this.i18n.words({ en, ko });
 
   protected label({ name, path }: Field): string {
@@ -87,7 +89,7 @@ export class SchemaForm {
   private explain(errors: ValidationErrors): string {
     const { faults } = this.words();
     const number = (value: number): string => this.formats.number(value);
-    if (typeof errors['server'] === 'string') return errors['server'];
+    if (typeof errors['server'] === 'string') return this.inWords(errors['server']);
     if (errors['required']) return faults.required;
     if (errors['min']) return faults.min(number((errors['min'] as { min: number }).min));
     if (errors['max']) return faults.max(number((errors['max'] as { max: number }).max));

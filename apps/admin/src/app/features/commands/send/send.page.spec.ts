@@ -178,6 +178,19 @@ describe('the form of a command', () => {
     expect(page.textContent).toContain('r-3');
   });
 
+  it('tells it in the language of the reader, at the field and at the machines', async () => {
+    TestBed.inject(I18n).choose('ko');
+    const errors = [
+      { path: 'payload.delayMs', message: 'must be <= 5 (the limit of your grant)' },
+      { path: 'clientId', message: 'there is no such client' },
+    ];
+    api.create.mockRejectedValue(new HttpErrorResponse({ status: 403, error: { code: 'not_granted', errors } }));
+    await fill(...GOOD);
+    await send();
+    expect(page.querySelector('mat-error')?.textContent).toContain('5 이하여야 합니다');
+    expect(page.querySelector('[aria-labelledby=machines] .fault')?.textContent).toBe('그런 클라이언트가 없습니다');
+  });
+
   /** Waits for what takes as long as somebody types. */
   async function settled(check: () => void): Promise<void> {
     for (const end = Date.now() + 3_000; ;) {

@@ -24,9 +24,11 @@ import { type Problem, toProblem } from '../../../core/http/problem';
 import { Formats } from '../../../core/i18n/formats';
 import { I18n } from '../../../core/i18n/i18n';
 import { confirmed } from '../../../shared/confirm-dialog';
+import { FieldFault } from '../../../shared/field-fault';
 import { Icon } from '../../../shared/icon';
 import { ProblemNotice } from '../../../shared/problem-notice';
 import { faultAt, putFaults } from '../../../shared/server-faults';
+import { injectServerWords, refusalWords } from '../../../shared/server-words';
 import { ClientNames } from '../client-names';
 import { CommandsApi, type Order } from '../commands-api';
 import { en } from '../words/en';
@@ -45,6 +47,7 @@ const SECOND = 1_000;
 @Component({
   selector: 'gw-send-page',
   imports: [
+    FieldFault,
     Icon,
     MatButtonModule,
     MatFormFieldModule,
@@ -113,8 +116,12 @@ export class SendPage {
   protected readonly isIncomplete = signal(false);
   /** How many machines are meant is not known yet. */
   protected readonly isUncounted = signal(false);
-  /** What the server says of the payload and the machines as a whole. */
-  protected readonly faultOf = faultAt;
+  protected readonly inWords = injectServerWords();
+  protected readonly problemWords = computed(() => refusalWords(this.problem(), this.i18n.language()));
+  /** What the server says of the machines as a whole. */
+  protected readonly targetsFault = computed(
+    () => faultAt(this.problem(), 'targets') ?? faultAt(this.problem(), 'clientId'),
+  );
   private key = newKey();
 
   constructor() {
