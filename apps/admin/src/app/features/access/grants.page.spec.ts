@@ -59,4 +59,26 @@ describe('the grants of a client', () => {
     await test.until(() => test.text.includes('Somebody has changed these grants meanwhile'));
     expect(test.text).not.toContain('kim@example.com');
   });
+
+  it('keep what was written in the form when somebody else changed them meanwhile', async () => {
+    await test.click('Edit the grant of kim@example.com');
+    await test.type('input[formControlName=user]', 'park@example.com');
+    await test.submit('gw-grant-editor form');
+    const lee: GrantView = { id: 'g8', user: 'lee@example.com', actions: ['shell'], limits: {} };
+    const kim: GrantView = { ...OWN, id: 'g9', actions: ['print', 'shell'] };
+    await test.answer(GRANTS, { items: [lee, kim, BY_GROUP] });
+    expect(test.text).toContain('What you have written is still in the form');
+    expect(test.text).toContain('May run: print, shell');
+    const user = test.element.querySelector<HTMLInputElement>('gw-grant-editor input[formControlName=user]');
+    expect(user?.value).toBe('park@example.com');
+    await test.submit('gw-grant-editor form');
+    await test.answer(GRANTS, { items: [lee, kim, BY_GROUP] });
+    const put = await test.call(GRANTS, 'PUT');
+    expect(put.request.body).toEqual({
+      items: [lee, { user: 'park@example.com', actions: ['print'], limits: { print: { copies: { maximum: 10 } } } }],
+    });
+    put.flush({ items: [lee, BY_GROUP] });
+    await test.until(() => !test.element.querySelector('gw-grant-editor'));
+    expect(test.text).not.toContain('meanwhile');
+  });
 });

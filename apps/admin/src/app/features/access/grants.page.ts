@@ -70,8 +70,9 @@ export class GrantsPage {
   protected readonly roles = signal<readonly Role[]>([]);
   protected readonly own = computed(() => this.grants()?.filter((grant) => this.isOwn(grant)) ?? []);
   protected readonly byGroups = computed(() => this.grants()?.filter((grant) => !this.isOwn(grant)) ?? []);
-  /** What is being edited: a grant, or a new one. */
-  protected readonly editing = signal<GrantView | 'new' | null>(null);
+  /** What is being edited: what the form began with, and the grant that it replaces, or none for a new one. */
+  protected readonly editing = signal<{ begun: GrantView | null; replaces: GrantView | null } | null>(null);
+  protected readonly isAdding = computed(() => this.editing()?.replaces === null);
   protected readonly actions = computed(() => offered(this.machine()));
 
   protected readonly reading = new Attempt();
@@ -106,6 +107,7 @@ export class GrantsPage {
     this.machine.set(null);
     this.editing.set(null);
     this.saved.set(false);
+    this.changedMeanwhile.set(false);
     this.kind.set(place && 'group' in place ? 'group' : 'client');
     if (!place) return;
     await this.reading.run(async () => {
@@ -121,19 +123,23 @@ export class GrantsPage {
     });
   }
 
-  protected edit(grant: GrantView | 'new'): void {
+  protected edit(grant: GrantView | null): void {
     this.saving.problem.set(null);
     this.saved.set(false);
-    this.editing.set(grant);
+    this.editing.set({ begun: grant, replaces: grant });
   }
 
   protected async save(grant: GrantView): Promise<void> {
-    const editing = this.editing();
+    const replaced = this.editing()?.replaces ?? null;
     const own = this.own();
     const done = await this.replace(
-      editing === 'new' ? [...own, grant] : own.map((other) => (other === editing ? grant : other)),
+      replaced ? own.map((other) => (other === replaced ? grant : other)) : [...own, grant],
     );
     if (done) this.editing.set(null);
+    // What was written goes on from what is there now.
+    else if (replaced && !this.own().includes(replaced)) {
+      this.editing.set({ begun: grant, replaces: successorOf(replaced, this.own()) });
+    }
   }
 
   protected async remove(grant: GrantView): Promise<void> {
@@ -179,6 +185,14 @@ export class GrantsPage {
   private machineOf(client: string): Promise<Machine | null> {
     return this.api.machine(client).catch(() => null);
   }
+}
+
+/** The same grant among those that were read later, where every change gives all of them other ids; null when that cannot be told. */
+function successorOf(grant: GrantView, later: readonly GrantView[]): GrantView | null {
+  const content = ({ id: _, ...rest }: GrantView): string => JSON.stringify(rest);
+  const ofSame = later.filter((other) => whomWords(other) === whomWords(grant));
+  const [only, ...more] = ofSame;
+  return ofSame.find((other) => content(other) === content(grant)) ?? (more.length === 0 ? (only ?? null) : null);
 }
 
 /** Built-in actions, and those that the machine's agent has of its own. */

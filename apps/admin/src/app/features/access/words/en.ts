@@ -167,7 +167,8 @@ export const en = {
     limitTwice: 'There are two limits for this parameter',
     limitHint: 'A parameter with a limit must be given, unless the action has a default for it.',
     save: 'Save the grant',
-    changedMeanwhile: 'Somebody has changed these grants meanwhile. Look at them again, then save once more.',
+    changedMeanwhile: 'Somebody has changed these grants meanwhile. They are shown as they are now.',
+    keptMeanwhile: 'What you have written is still in the form: look at the grants, then save it once more.',
     sentence: {
       atMost: (name: string, value: string): string => `${name} at most ${value}`,
       atLeast: (name: string, value: string): string => `${name} at least ${value}`,

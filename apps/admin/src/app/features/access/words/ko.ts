@@ -163,7 +163,8 @@ export const ko: Words = {
     limitTwice: '이 매개변수에 대한 제한이 두 개입니다',
     limitHint: '제한이 있는 매개변수는 동작에 기본값이 없으면 반드시 지정해야 합니다.',
     save: '허용 저장',
-    changedMeanwhile: '그 사이 다른 사람이 이 허용을 바꾸었습니다. 내용을 확인한 뒤 다시 저장하세요.',
+    changedMeanwhile: '그 사이 다른 사람이 이 허용을 바꾸었습니다. 지금의 내용이 표시되어 있습니다.',
+    keptMeanwhile: '입력한 내용은 그대로 남아 있습니다. 바뀐 내용을 확인한 뒤 다시 저장하세요.',
     sentence: {
       atMost: (name, value) => `${name} ${value} 이하`,
       atLeast: (name, value) => `${name} ${value} 이상`,
