@@ -1,4 +1,4 @@
-import type { FormGroup } from '@angular/forms';
+import { FormGroup } from '@angular/forms';
 import type { Problem } from '../core/http/problem';
 
 /** What the server says of one field of a body, by its path; null when it says nothing of it. */
@@ -12,6 +12,14 @@ export function faultAt(problem: Problem | null, path: string): string | null {
 /** The same problem for a form that stands for this part of the body: paths within the part begin there. */
 export function within(part: RegExp, problem: Problem): Problem {
   return { ...problem, errors: problem.errors.map(({ path, message }) => ({ path: path.replace(part, ''), message })) };
+}
+
+/** What the server said before is not known to hold any more: no control is wrong for it. */
+export function forgetFaults(form: FormGroup): void {
+  for (const control of Object.values(form.controls)) {
+    if (control instanceof FormGroup) forgetFaults(control);
+    else if (control.hasError('server')) control.updateValueAndValidity();
+  }
 }
 
 /** Puts what the server says at the controls of the same name, as the error `server`, until they are changed. */

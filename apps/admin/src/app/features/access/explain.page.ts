@@ -1,4 +1,5 @@
 import { ChangeDetectionStrategy, Component, computed, effect, inject, input, signal, untracked } from '@angular/core';
+import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { type AbstractControl, FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
@@ -14,6 +15,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { PERMISSION_WORDS } from '../../shared/permission-words';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { forgetFaults } from '../../shared/server-faults';
 import { serverWords } from '../../shared/server-words';
 import { AccessApi, type Explanation } from './access-api';
 import { stepsOf } from './explain-steps';
@@ -65,7 +67,7 @@ export class ExplainPage {
     user: new FormControl('', { nonNullable: true, validators: [Validators.required] }),
     client: new FormControl('', { nonNullable: true, validators: [Validators.required] }),
     kind: new FormControl<'action' | 'permission'>('action', { nonNullable: true }),
-    action: new FormControl('', { nonNullable: true }),
+    action: new FormControl('', { nonNullable: true, validators: [Validators.required] }),
     permission: new FormControl<Permission>('commands.read', { nonNullable: true }),
     payload: new FormControl('', { nonNullable: true, validators: [jsonObjectOrNothing] }),
   });
@@ -96,6 +98,14 @@ export class ExplainPage {
   });
 
   constructor() {
+    const { kind, action, payload } = this.form.controls;
+    // What is not asked about is not on the page, and stands in nobody's way.
+    kind.valueChanges.pipe(takeUntilDestroyed()).subscribe((about) => {
+      for (const control of [action, payload]) {
+        if (about === 'action') control.enable();
+        else control.disable();
+      }
+    });
     effect(() => {
       const question = { user: this.user(), client: this.client(), action: this.action(), payload: this.payload() };
       const permission = PERMISSIONS.find((name) => name === this.permission());
@@ -106,7 +116,7 @@ export class ExplainPage {
   /** Puts the question into the address, from where it is asked. */
   protected ask(): void {
     const { user, client, kind, action, permission, payload } = this.form.getRawValue();
-    this.form.controls.action.setErrors(kind === 'action' && action === '' ? { required: true } : null);
+    forgetFaults(this.form);
     this.form.markAllAsTouched();
     if (this.form.invalid) return;
     const about = kind === 'action' ? { action, permission: null } : { action: null, permission };
