@@ -99,6 +99,20 @@ describe('the log-in page', () => {
     expect(router.navigateByUrl).toHaveBeenCalled();
   });
 
+  it('keeps asking for the code of an account while it is wrong, and asks for none of another account', async () => {
+    session.logIn
+      .mockRejectedValueOnce(refusal(401, 'otp_required'))
+      .mockRejectedValueOnce(refusal(401, 'otp_invalid'));
+    await fill({ [EMAIL]: 'a@b.c', [PASSWORD]: 'secret' });
+    await fill({ [OTP]: '123456' });
+    expect(alert()).toContain('The one-time code is wrong');
+    expect(field(OTP)?.value).toBe('');
+    expect(document.activeElement).toBe(field(OTP));
+    await fill({ [EMAIL]: 'd@e.f', [PASSWORD]: 'other' });
+    expect(session.logIn).toHaveBeenLastCalledWith({ email: 'd@e.f', password: 'other' });
+    expect(field(OTP)).toBeNull();
+  });
+
   it('uses the server’s own words for a code that it does not know', async () => {
     session.logIn.mockRejectedValue(refusal(403, 'something_new'));
     await fill({ [EMAIL]: 'a@b.c', [PASSWORD]: 'secret' });

@@ -11,6 +11,7 @@ import {
   signal,
   viewChild,
 } from '@angular/core';
+import { toSignal } from '@angular/core/rxjs-interop';
 import { FormControl, FormGroup, ReactiveFormsModule, Validators } from '@angular/forms';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
@@ -66,10 +67,13 @@ export class LoginPage {
   protected readonly form = new FormGroup({
     email: new FormControl('', { nonNullable: true, validators: [Validators.required, Validators.email] }),
     password: new FormControl('', { nonNullable: true, validators: [Validators.required] }),
-    otp: new FormControl('', { nonNullable: true }),
+    otp: new FormControl('', { nonNullable: true, validators: [Validators.required] }),
   });
   protected readonly busy = signal(false);
-  protected readonly otpWanted = signal(false);
+  private readonly email = toSignal(this.form.controls.email.valueChanges, { initialValue: '' });
+  /** The account that needs a code, as the server said; another one may need none. */
+  private readonly guarded = signal<string | null>(null);
+  protected readonly otpWanted = computed(() => this.guarded() === this.email());
   private readonly failure = signal<Problem | null>(null);
   protected readonly problem = computed(() => this.failure() ?? this.session.trouble());
   /** A wrong password is a 401 like an ended session, and needs other words. */
@@ -103,7 +107,8 @@ export class LoginPage {
 
   protected async logIn(): Promise<void> {
     this.form.markAllAsTouched();
-    if (this.form.invalid || this.busy()) return;
+    const { email: mail, password: word, otp: code } = this.form.controls;
+    if (mail.invalid || word.invalid || (this.otpWanted() && code.invalid) || this.busy()) return;
     this.busy.set(true);
     this.failure.set(null);
     try {
@@ -113,15 +118,15 @@ export class LoginPage {
     } catch (error) {
       const problem = toProblem(error);
       this.failure.set(problem);
-      if (problem.code === 'otp_required') this.askForCode();
+      if (['otp_required', 'otp_invalid'].includes(problem.code)) this.askForCode();
     } finally {
       this.busy.set(false);
     }
   }
 
   private askForCode(): void {
-    this.otpWanted.set(true);
-    this.form.controls.otp.setValidators(Validators.required);
+    this.guarded.set(this.email());
+    // A code is good for one attempt.
     this.form.controls.otp.reset();
     afterNextRender(() => this.otpInput()?.nativeElement.focus(), { injector: this.injector });
   }
