@@ -178,6 +178,23 @@ describe('the form of a command', () => {
     expect(page.textContent).toContain('r-3');
   });
 
+  it('says nothing of a fault any more when something was changed, and can be sent', async () => {
+    const errors = [
+      { path: 'clientId', message: 'there is no such client' },
+      { path: 'payload.echo', message: 'does not go with the delay' },
+    ];
+    api.create.mockRejectedValueOnce(new HttpErrorResponse({ status: 400, error: { code: 'invalid_input', errors } }));
+    await fill(...GOOD);
+    await send();
+    expect(page.textContent).toContain('there is no such client');
+    inside.chosen({ kind: 'clients', clients: ['till-2'], groups: [], labels: [] });
+    await fixture.whenStable();
+    expect(page.textContent).not.toContain('there is no such client');
+    expect(page.querySelector('gw-problem-notice')).toBeNull();
+    await send();
+    expect(api.create).toHaveBeenLastCalledWith(expect.objectContaining({ clientId: 'till-2' }), expect.any(String));
+  });
+
   it('tells it in the language of the reader, at the field and at the machines', async () => {
     TestBed.inject(I18n).choose('ko');
     const errors = [

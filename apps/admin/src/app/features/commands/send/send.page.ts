@@ -27,7 +27,7 @@ import { confirmed } from '../../../shared/confirm-dialog';
 import { FieldFault } from '../../../shared/field-fault';
 import { Icon } from '../../../shared/icon';
 import { ProblemNotice } from '../../../shared/problem-notice';
-import { faultAt, putFaults } from '../../../shared/server-faults';
+import { faultAt, forgetFaults, putFaults } from '../../../shared/server-faults';
 import { injectServerWords, refusalWords } from '../../../shared/server-words';
 import { ClientNames } from '../client-names';
 import { CommandsApi, type Order } from '../commands-api';
@@ -143,11 +143,12 @@ export class SendPage {
     this.changed();
   }
 
-  /** Another form is another command. */
+  /** Another form is another command, of which the server has said nothing yet. */
   protected changed(): void {
     this.key = newKey();
     this.isIncomplete.set(false);
     this.isUncounted.set(false);
+    this.problem.set(null);
   }
 
   protected actionTitle(name: string): string {
@@ -169,6 +170,8 @@ export class SendPage {
     const drawn = this.drawn();
     const isSettled = this.field().check();
     const targets = targetsOf(this.choice());
+    forgetFaults(this.form);
+    if (drawn) forgetFaults(drawn.group);
     this.form.markAllAsTouched();
     drawn?.group.markAllAsTouched();
     const isComplete = isSettled && this.form.valid && drawn?.group.valid === true && targets !== null;
