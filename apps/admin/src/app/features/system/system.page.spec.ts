@@ -1,3 +1,4 @@
+import { HttpErrorResponse } from '@angular/common/http';
 import { type ComponentFixture, TestBed } from '@angular/core/testing';
 import { signal } from '@angular/core';
 import { Subject } from 'rxjs';
@@ -84,6 +85,23 @@ describe('the page of the system', () => {
     await fixture.whenStable();
     expect(api.retry).toHaveBeenCalledWith('dispatch', '5');
     expect(api.read).toHaveBeenCalledTimes(2);
+  });
+
+  it('says why a job could not be run again until the next is tried, however often the page is read', async () => {
+    await open(['system.read', 'system.manage']);
+    button('Show the failed jobs of dispatch')?.click();
+    await fixture.whenStable();
+    const error = { code: 'not_retryable', detail: 'Only a failed job can be run again' };
+    api.retry.mockRejectedValueOnce(new HttpErrorResponse({ status: 409, error }));
+    button('Run again')?.click();
+    await fixture.whenStable();
+    opened.next();
+    await fixture.whenStable();
+    expect(api.read).toHaveBeenCalledTimes(3);
+    expect(page.querySelector('[role=alert]')?.textContent).toContain('it cannot be run again');
+    button('Run again')?.click();
+    await fixture.whenStable();
+    expect(page.querySelector('[role=alert]')).toBeNull();
   });
 
   it('does not offer it to others', async () => {

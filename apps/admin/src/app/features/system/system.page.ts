@@ -9,6 +9,7 @@ import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { may } from '../../core/session/may';
 import { Session } from '../../core/session/session';
+import { Attempt } from '../../shared/attempt';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { injectServerWords } from '../../shared/server-words';
@@ -42,7 +43,8 @@ export class SystemPage {
   protected readonly system = signal<SystemView | null>(null);
   protected readonly problem = signal<Problem | null>(null);
   protected readonly failed = signal<{ queue: string; jobs: FailedJob[] } | null>(null);
-  protected readonly busy = signal(false);
+  /** What is done about failed jobs; that the page is read anew says nothing of it. */
+  protected readonly doing = new Attempt();
   protected readonly mayRetry = computed(() => may(this.user(), 'system.manage'));
   private reading: Promise<void> = Promise.resolve();
 
@@ -83,22 +85,15 @@ export class SystemPage {
   }
 
   protected async show(queue: string): Promise<void> {
-    try {
-      this.failed.set({ queue, jobs: await this.api.failed(queue) });
-    } catch (error) {
-      this.problem.set(toProblem(error));
-    }
+    await this.doing.run(() => this.list(queue));
   }
 
   protected async retry(queue: string, job: string): Promise<void> {
-    this.busy.set(true);
-    try {
-      await this.api.retry(queue, job);
-    } catch (error) {
-      this.problem.set(toProblem(error));
-    }
-    await this.show(queue);
+    await this.doing.run(() => this.api.retry(queue, job).finally(() => this.list(queue)));
     this.read();
-    this.busy.set(false);
+  }
+
+  private async list(queue: string): Promise<void> {
+    this.failed.set({ queue, jobs: await this.api.failed(queue) });
   }
 }
