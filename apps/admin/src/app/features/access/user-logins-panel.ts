@@ -52,10 +52,12 @@ export class UserLoginsPanel {
   protected readonly attempt = new Attempt();
   protected readonly problemWords = computed(() => refusalWords(this.attempt.problem(), this.i18n.language()));
 
-  protected readonly sessions = signal<readonly UserSession[]>([]);
-  protected readonly tokens = signal<readonly UserToken[]>([]);
+  protected readonly sessions = signal<readonly UserSession[] | null>(null);
+  protected readonly tokens = signal<readonly UserToken[] | null>(null);
   protected readonly password = signal<string | null>(null);
   protected readonly said = signal<'sessionsEnded' | 'factorReset' | 'revoked' | null>(null);
+  /** What stands where nothing is known. */
+  protected readonly notRead = computed(() => this.text().common[this.attempt.busy() ? 'loading' : 'none']);
   private readonly id = computed(() => this.user().id);
   /** One's own log-ins are managed in the profile: here they would end before the answer is seen. */
   protected readonly isOwn = computed(() => this.id() === this.me()?.id);
@@ -63,7 +65,11 @@ export class UserLoginsPanel {
   constructor() {
     effect(() => {
       this.id();
-      untracked(() => void this.attempt.run(() => this.read()));
+      untracked(() => {
+        this.sessions.set(null);
+        this.tokens.set(null);
+        void this.attempt.run(() => this.read());
+      });
     });
   }
 
