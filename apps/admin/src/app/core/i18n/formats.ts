@@ -20,6 +20,10 @@ export class Formats {
   private readonly hours = computed(
     () => new Intl.DateTimeFormat(this.language(), { hour: 'numeric', minute: '2-digit' }),
   );
+  private readonly daysAndHours = computed(
+    () =>
+      new Intl.DateTimeFormat(this.language(), { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' }),
+  );
   private readonly plain = computed(() => new Intl.NumberFormat(this.language()));
 
   dateTime(time: string | number): string {
@@ -33,6 +37,11 @@ export class Formats {
   /** The clock without seconds. */
   minute(time: string | number): string {
     return this.hours().format(new Date(time));
+  }
+
+  /** The day and the clock without seconds. */
+  dayAndMinute(time: string | number): string {
+    return this.daysAndHours().format(new Date(time));
   }
 
   number(value: number): string {

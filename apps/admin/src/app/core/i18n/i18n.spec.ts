@@ -123,6 +123,7 @@ describe('the formats', () => {
     i18n.choose('en');
     expect(formats.number(1234567)).toBe('1,234,567');
     expect(formats.dateTime('2026-03-05T12:00:00Z')).toMatch(/Mar 5, 2026/);
+    expect(formats.dayAndMinute('2026-03-05T12:00:00Z')).toMatch(/^Mar 5, \d+:00/);
     expect([0, 340, 4_290, 59_999, 61_000, 3_600_000, 90_061_000].map((ms) => plain(formats.duration(ms)))).toEqual([
       '0 ms',
       '340 ms',

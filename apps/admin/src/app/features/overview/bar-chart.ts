@@ -17,9 +17,14 @@ export interface Series {
   selector: 'gw-bar-chart',
   template: `
     <figure>
-      <div class="plot" aria-hidden="true">
-        <span class="top">{{ format()(top()) }}</span>
-        <svg preserveAspectRatio="none" [attr.viewBox]="'0 0 ' + bars().length + ' 100'">
+      <div class="plot">
+        <span class="top" aria-hidden="true">{{ scale()(format()(top())) }}</span>
+        <svg
+          role="img"
+          preserveAspectRatio="none"
+          [attr.aria-label]="summary()"
+          [attr.viewBox]="'0 0 ' + bars().length + ' 100'"
+        >
           @for (stack of stacks(); track $index; let column = $index) {
             <g>
               <title>{{ stack.title }}</title>
@@ -36,7 +41,7 @@ export interface Series {
             </g>
           }
         </svg>
-        <div class="times">
+        <div class="times" aria-hidden="true">
           @for (name of marks(); track $index) {
             <span>{{ name }}</span>
           }
@@ -83,9 +88,11 @@ export class BarChart {
   readonly bars = input.required<readonly Bar[]>();
   /** From the bottom of a bar to its top; a key is a state of a command. */
   readonly series = input.required<readonly Series[]>();
-  /** The caption of the table, and the name of its first column. */
+  /** The name of the picture and of the table, and of its first column. */
   readonly summary = input.required<string>();
   readonly corner = input.required<string>();
+  /** What the height of the highest line stands for. */
+  readonly scale = input.required<(count: string) => string>();
   readonly format = input.required<(value: number) => string>();
 
   private readonly totals = computed(() => this.bars().map(({ counts }) => sum(counts)));

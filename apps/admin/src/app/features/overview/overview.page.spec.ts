@@ -130,6 +130,24 @@ describe('the overview', () => {
     expect(page.querySelectorAll('rect:not(.whole)')).toHaveLength(4);
   });
 
+  it('says at the axes what the bars stand for, with the day where there is more than one', async () => {
+    const hours = Array.from({ length: 24 }, (_, hour) => Date.UTC(2026, 2, 3 + hour / 8, (hour % 8) * 3));
+    const ended = hours.map((at): Bucket => {
+      const [from, to] = [new Date(at).toISOString(), new Date(at + 3 * 3_600_000).toISOString()];
+      return { ...none, from, to, completed: 40 };
+    });
+    api.get.mockResolvedValue(overview({ commands: { byState: { pending: 0, dispatched: 0, running: 0 }, ended } }));
+    await open();
+    const names = [...page.querySelectorAll('tbody th')].map((cell) => cell.textContent);
+    expect(new Set(names).size).toBe(24);
+    const marks = [...page.querySelectorAll('.times span')].map((mark) => mark.textContent);
+    expect(marks).toEqual([names[0], names[6], names[12], names[18]]);
+    expect(marks.every((mark) => /^Mar \d, /.test(mark ?? ''))).toBe(true);
+    expect(page.querySelector('.top')?.textContent).toBe('50 commands');
+    expect(page.querySelector('svg[role=img]')?.getAttribute('aria-label')).toContain('960 commands ended');
+    expect(page.querySelector('g title')?.textContent).toBe(`${names[0]}\nCompleted 40`);
+  });
+
   it('is read again for news at most every two seconds, at every opening, and never without a cause', async () => {
     await open();
     expect(api.get).toHaveBeenCalledTimes(1);

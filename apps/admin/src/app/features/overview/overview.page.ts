@@ -28,6 +28,7 @@ import { ko } from './words/ko';
 const REST_MS = 2_000;
 const PERIODS = [1, 6, 24, 72];
 const DEFAULT_HOURS = 6;
+const DAY_MS = 86_400_000;
 const OPEN_STATES: readonly OpenState[] = ['pending', 'dispatched', 'running'];
 
 /** How things stand, at one look: read when the stream opens, and again when there is news. */
@@ -89,8 +90,10 @@ export class OverviewPage {
     const buckets = this.overview()?.commands.ended ?? [];
     const total = buckets.reduce((sum, bucket) => sum + countOf(bucket), 0);
     const [first, last] = [buckets[0], buckets.at(-1)];
-    const bars = buckets.map((bucket) => ({
-      name: this.formats.minute(bucket.from),
+    // The clock alone says the same of every day.
+    const isLong = first && last && Date.parse(last.to) - Date.parse(first.from) >= DAY_MS;
+    const bars = buckets.map(({ from, ...bucket }) => ({
+      name: isLong ? this.formats.dayAndMinute(from) : this.formats.minute(from),
       counts: END_STATES.map((state) => bucket[state]),
     }));
     const summary =

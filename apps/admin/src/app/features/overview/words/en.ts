@@ -14,6 +14,7 @@ export const en = {
   noneEnded: 'Nothing ended yet',
   chart: 'Ended commands',
   chartSummary: (count: string, from: string, to: string): string => `${count} commands ended from ${from} to ${to}`,
+  chartScale: (count: string): string => `${count} commands`,
   chartEmpty: 'No command ended in this period.',
   from: 'From',
   failed: 'Failed lately',
