@@ -1,6 +1,6 @@
-import { FormControl, FormGroup } from '@angular/forms';
+import { FormControl, FormGroup, Validators } from '@angular/forms';
 import type { Problem } from '../core/http/problem';
-import { faultAt, putFaults } from './server-faults';
+import { faultAt, isSendable, putFaults } from './server-faults';
 
 const problem = (...errors: [path: string, message: string][]): Problem => ({
   status: 400,
@@ -27,5 +27,16 @@ describe('what the server says of a field', () => {
     expect(form.controls.other.valid).toBe(true);
     form.controls.name.setValue('z');
     expect(form.valid).toBe(true);
+  });
+
+  it('keeps no form from being sent again, unlike what the console itself knows to be wrong', () => {
+    const inner = new FormGroup({ name: new FormControl('x') });
+    const form = new FormGroup({ inner, other: new FormControl('', Validators.required) });
+    putFaults(inner, problem(['name', 'is taken']));
+    expect(isSendable(form)).toBe(false);
+    expect(form.controls.other.touched).toBe(true);
+    expect(inner.valid).toBe(true);
+    form.controls.other.setValue('y');
+    expect(isSendable(form)).toBe(true);
   });
 });

@@ -22,6 +22,13 @@ export function forgetFaults(form: FormGroup): void {
   }
 }
 
+/** Whether a form may be sent, as far as the console can tell; what is wrong is shown. */
+export function isSendable(form: FormGroup): boolean {
+  forgetFaults(form);
+  form.markAllAsTouched();
+  return form.valid;
+}
+
 /** Puts what the server says at the controls of the same name, as the error `server`, until they are changed. */
 export function putFaults(form: FormGroup, problem: Problem): void {
   for (const [name, control] of Object.entries(form.controls)) {

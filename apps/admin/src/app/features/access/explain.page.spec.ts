@@ -15,7 +15,7 @@ describe('the page that explains', () => {
     await test.refuse(EXPLAIN, 'GET', {
       status: 400,
       code: 'invalid_input',
-      errors: [{ path: 'action', message: 'is not known' }],
+      errors: [{ path: 'client', message: 'is not known' }],
     });
     expect(test.element.querySelector('mat-error')?.textContent).toContain('is not known');
     await ask();

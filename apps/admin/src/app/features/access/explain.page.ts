@@ -15,7 +15,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { PERMISSION_WORDS } from '../../shared/permission-words';
 import { ProblemNotice } from '../../shared/problem-notice';
-import { forgetFaults } from '../../shared/server-faults';
+import { isSendable } from '../../shared/server-faults';
 import { serverWords } from '../../shared/server-words';
 import { AccessApi, type Explanation } from './access-api';
 import { stepsOf } from './explain-steps';
@@ -116,9 +116,7 @@ export class ExplainPage {
   /** Puts the question into the address, from where it is asked. */
   protected ask(): void {
     const { user, client, kind, action, permission, payload } = this.form.getRawValue();
-    forgetFaults(this.form);
-    this.form.markAllAsTouched();
-    if (this.form.invalid) return;
+    if (!isSendable(this.form)) return;
     const about = kind === 'action' ? { action, permission: null } : { action: null, permission };
     const queryParams = {
       user: user.trim(),

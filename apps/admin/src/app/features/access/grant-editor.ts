@@ -20,7 +20,7 @@ import { ANY_ACTION, type JsonSchema } from '@gwanje/contracts';
 import type { Problem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
 import { FieldFault } from '../../shared/field-fault';
-import { showFaults, within } from '../../shared/server-faults';
+import { forgetFaults, showFaults, within } from '../../shared/server-faults';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { refusalWords } from '../../shared/server-words';
 import type { GrantView, Role } from './access-api';
@@ -126,6 +126,7 @@ export class GrantEditor {
 
   protected save(): void {
     const { kind, user, role } = this.form.getRawValue();
+    forgetFaults(this.form);
     this.form.controls[kind].markAsTouched();
     this.nothingChosen.set(this.chosen().length === 0);
     const written = writeLimits(this.rows(), ({ action, parameter }) => this.parameterOf(action, parameter));

@@ -6,6 +6,7 @@ import { I18n } from '../../core/i18n/i18n';
 import { Attempt } from '../../shared/attempt';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
 import { ShownOnce } from '../../shared/shown-once';
 import { AccessApi, type Role } from './access-api';
@@ -64,8 +65,7 @@ export class NewUserPage {
   }
 
   protected async create(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (this.form.invalid) return;
+    if (!isSendable(this.form)) return;
     await this.attempt.run(async () => {
       const user = await this.api.createUser({ ...this.form.getRawValue(), roles: this.chosen() });
       this.made.set({ id: user.id, email: user.email, password: user.temporaryPassword ?? '' });

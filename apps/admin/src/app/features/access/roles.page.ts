@@ -16,6 +16,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { PERMISSION_WORDS, permissionGroups } from '../../shared/permission-words';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
 import { AccessApi, type Role } from './access-api';
 import { changeOf, inputOf, type RoleChange, type RoleDraft } from './role-changes';
@@ -131,8 +132,7 @@ export class RolesPage {
   }
 
   protected async add(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (this.form.invalid) return;
+    if (!isSendable(this.form)) return;
     const done = await this.saving.run(async () => {
       const { id } = await this.api.createRole(this.form.controls.name.value);
       await this.read();

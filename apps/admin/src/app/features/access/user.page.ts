@@ -12,6 +12,7 @@ import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
 import { AccessApi, type Role, type UserView } from './access-api';
 import { RoleChoice } from './role-choice';
@@ -84,8 +85,7 @@ export class UserPage {
   protected async save(): Promise<void> {
     const before = this.user();
     this.saved.set(false);
-    this.form.markAllAsTouched();
-    if (this.form.invalid || !before) return;
+    if (!isSendable(this.form) || !before) return;
     const done = await this.saving.run(async () => {
       const { email, name, scope } = this.form.getRawValue();
       const change = {

@@ -21,7 +21,7 @@ import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
-import { faultAt } from '../../shared/server-faults';
+import { faultAt, isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
 import { ShownOnce } from '../../shared/shown-once';
 import { areSettled, TagField } from '../../shared/tag-field';
@@ -103,13 +103,13 @@ export class ChannelsPage {
   }
 
   protected async add(): Promise<void> {
-    this.form.markAllAsTouched();
+    const isValid = isSendable(this.form);
     const isSettled = areSettled(this.tagFields());
     const { kind, url, ...rest } = this.form.getRawValue();
     const name = rest.name.trim();
     const nobody = isSettled && kind === 'email' && this.addresses().length === 0;
     this.addressFault.set(nobody ? this.words().channels.addressesMissing : null);
-    if (!isSettled || this.form.invalid || nobody) return;
+    if (!isValid || !isSettled || nobody) return;
     const done = await this.act(async () => {
       const secret = await this.api.createChannel(
         kind === 'webhook' ? { name, kind, url: url.trim() } : { name, kind, addresses: [...this.addresses()] },

@@ -17,7 +17,7 @@ import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
-import { faultAt } from '../../shared/server-faults';
+import { faultAt, isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { AlertsApi } from './alerts-api';
@@ -91,8 +91,8 @@ export class RulesPage {
   }
 
   protected async save(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (!areSettled(this.tagFields()) || this.form.invalid) return;
+    const isSettled = areSettled(this.tagFields());
+    if (!isSendable(this.form) || !isSettled) return;
     const done = await this.saving.run(
       async () => {
         await this.api.saveRule(this.edited()?.rule?.id ?? null, this.form.input(this.labels()));

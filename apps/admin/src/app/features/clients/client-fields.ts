@@ -13,7 +13,7 @@ import { DEFAULT_CONCURRENCY } from '@gwanje/contracts';
 import type { Problem } from '../../core/http/problem';
 import { I18n } from '../../core/i18n/i18n';
 import { FieldFault } from '../../shared/field-fault';
-import { faultAt } from '../../shared/server-faults';
+import { faultAt, isSendable } from '../../shared/server-faults';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { LABEL } from './labels';
 import { en } from './words/en';
@@ -90,9 +90,8 @@ export class ClientFields {
 
   /** False, and shown where, when the form is not to be sent. */
   check(): boolean {
-    const form = this.form();
-    form.markAllAsTouched();
-    return areSettled(this.tagFields()) && form.valid;
+    const isSettled = areSettled(this.tagFields());
+    return isSendable(this.form()) && isSettled;
   }
 
   protected nameFault(): string {

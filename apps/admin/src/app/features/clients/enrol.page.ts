@@ -15,7 +15,7 @@ import { CopyText } from '../../shared/copy-text';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
 import { ProblemNotice } from '../../shared/problem-notice';
-import { faultAt, putFaults } from '../../shared/server-faults';
+import { faultAt, isSendable, putFaults } from '../../shared/server-faults';
 import { areSettled, TagField } from '../../shared/tag-field';
 import { enrolLine, installLine } from './agent-lines';
 import { ClientsApi, type EnrolmentToken } from './clients-api';
@@ -88,8 +88,8 @@ export class EnrolPage {
   }
 
   protected async create(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (!areSettled([this.groupsField()]) || this.form.invalid || this.busy()) return;
+    const isSettled = areSettled([this.groupsField()]);
+    if (!isSendable(this.form) || !isSettled || this.busy()) return;
     await this.act(async () => {
       this.givesAgents.set(await this.api.givesAgents());
       const { uses, period } = this.form.getRawValue();

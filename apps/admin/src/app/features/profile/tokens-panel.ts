@@ -17,6 +17,7 @@ import { FieldFault } from '../../shared/field-fault';
 import { Panel } from '../../shared/panel';
 import { PERMISSION_WORDS } from '../../shared/permission-words';
 import { ProblemNotice } from '../../shared/problem-notice';
+import { isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
 import { ShownOnce } from '../../shared/shown-once';
 import { type PersonalToken, ProfileApi } from './profile-api';
@@ -94,8 +95,7 @@ export class TokensPanel {
   }
 
   protected async make(): Promise<void> {
-    this.form.markAllAsTouched();
-    if (this.form.invalid || this.nothingChosen()) return;
+    if (!isSendable(this.form) || this.nothingChosen()) return;
     const { name, days, extent } = this.form.getRawValue();
     const done = await this.attempt.run(async () => {
       const token = await this.api.createToken({

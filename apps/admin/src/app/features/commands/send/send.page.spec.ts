@@ -187,12 +187,12 @@ describe('the form of a command', () => {
     await fill(...GOOD);
     await send();
     expect(page.textContent).toContain('there is no such client');
-    inside.chosen({ kind: 'clients', clients: ['till-2'], groups: [], labels: [] });
+    inside.chosen({ kind: 'clients', clients: ['till-1', 'till-2'], groups: [], labels: [] });
     await fixture.whenStable();
     expect(page.textContent).not.toContain('there is no such client');
     expect(page.querySelector('gw-problem-notice')).toBeNull();
     await send();
-    expect(api.create).toHaveBeenLastCalledWith(expect.objectContaining({ clientId: 'till-2' }), expect.any(String));
+    expect(api.createBatch).toHaveBeenCalledTimes(1);
   });
 
   it('tells it in the language of the reader, at the field and at the machines', async () => {
