@@ -78,6 +78,10 @@ const PAYLOADS: readonly Translation[] = [
   [/^must be ([a-z]+(?:,[a-z]+)+)$/, '다음 형식 중 하나여야 합니다: $1'],
   [/^must be given: your grant limits it$/, '제한이 걸린 값이므로 반드시 지정해야 합니다'],
   [/^is not (?:valid|allowed)$/, '올바르지 않습니다'],
+  [
+    /^(\d+) of these clients do not have the action (.+), (.+) for one$/,
+    '이 가운데 클라이언트 $1대에 $2 동작이 없습니다. 예: $3',
+  ],
   [/^unknown action (.+); known are (.+)$/, '알 수 없는 동작 $1입니다. 가능한 동작: $2'],
   [
     /^the agent sent a schema of this action that is not valid$/,
