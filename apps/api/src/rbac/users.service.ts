@@ -83,9 +83,9 @@ export class UsersService {
   async update(idOrEmail: string, input: UpdateUserDto, by: Person): Promise<UserView> {
     const { id } = await this.find(idOrEmail, this.database.manager);
     const { password, disabled, ...fields } = input;
-    if (password !== undefined) requireAnother(id, by, 'password');
     const passwordHash = password === undefined ? undefined : await this.passwords.hashNew(password);
     await this.change(by, 'users.update', id, async (transaction) => {
+      if (password !== undefined) requireAnother(id, by, 'password');
       const user = await this.find(id, transaction);
       if (input.email) await this.requireFreeEmail(input.email, id, transaction);
       const changes = {
@@ -110,8 +110,8 @@ export class UsersService {
   /** For somebody who lost it: they log in without until they enrol a new one; every session of theirs ends. */
   async resetSecondFactor(idOrEmail: string, by: Person): Promise<void> {
     const { id } = await this.find(idOrEmail, this.database.manager);
-    requireAnother(id, by, 'second-factor');
     await this.change(by, 'users.reset_second_factor', id, async (transaction) => {
+      requireAnother(id, by, 'second-factor');
       await this.secondFactor.reset(id, transaction);
     });
   }
