@@ -9,6 +9,8 @@ interface State {
   attempt: number;
   /** The latest result that was taken, and the attempt that it was of. */
   reported: { attempt: number; success: boolean } | null;
+  /** The latest attempt whose output was taken. */
+  printed: number | null;
 }
 
 /** `late` counts back from the attempt that is current when the round begins: 0 is that one. */
@@ -41,7 +43,9 @@ function step(state: State, { call, attempt }: Omit<Answered, 'status'>): [statu
       if (state.status === 'running') return [200, state];
       return state.status === 'dispatched' ? moved('running') : conflict;
     case 'output':
-      return attempt === state.attempt && TAKES_OUTPUT.includes(state.status) ? [200, state] : conflict;
+      if (attempt !== state.attempt) return conflict;
+      if (TAKES_OUTPUT.includes(state.status)) return [200, { ...state, printed: attempt }];
+      return state.printed === attempt ? [200, state] : conflict;
     case 'result':
       if (state.reported?.attempt === attempt) return state.reported.success === call.success ? [200, state] : conflict;
       if (attempt !== state.attempt || !TAKES_RESULT.includes(state.status)) return conflict;
@@ -116,7 +120,7 @@ describe('the state machine of a command', () => {
 
   const play = async (rounds: readonly Round[]): Promise<void> => {
     const id = await env.command(client.id);
-    let state: State = { status: 'dispatched', attempt: 1, reported: null };
+    let state: State = { status: 'dispatched', attempt: 1, reported: null, printed: null };
     expect(await rest(id)).toMatchObject({ status: 'dispatched', attempt: 1 });
     for (const each of rounds) {
       if ('passes' in each) {
