@@ -120,6 +120,7 @@ export const en = {
     too_many_requests: 'Too many attempts. Wait a little, then try again.',
     too_many_attempts: 'Too many attempts. Wait a little, then try again.',
     invalid_input: 'Some of what was given is not valid.',
+    bad_request: 'The server cannot read what was sent.',
     forbidden: 'You may not do this. Ask an administrator for the permission.',
     not_granted: 'No grant of yours allows this here.',
     own_account: 'You cannot reset your own password or second factor here: use your account page.',

@@ -20,20 +20,8 @@ function say(words: Leaf): string {
   return typeof words === 'string' ? words : words(...Array.from({ length: words.length }, (_, index) => `<${index}>`));
 }
 
-const SERVER = join(__dirname, '../../../../../api/src');
-/** Where the server makes a problem: an error of its own, or the answer to one of another's. */
-const CODE = /(?:super\((?:\d{3}, )?|new (?:Conflict|Protected)\(|\bstatus: \d{3}, code: )'([a-z]+(?:_[a-z]+)*)'/g;
-
-function codesOf(folder: string): Set<string> {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    /(?<!\.spec)\.ts$/.test(name),
-  );
-  return new Set(
-    files.flatMap((name) =>
-      [...readFileSync(join(folder, name), 'utf8').matchAll(CODE)].flatMap(([, code]) => code ?? []),
-    ),
-  );
-}
+/** Where every code of the server stands, which a test of the server sees to. */
+const PROBLEMS = join(__dirname, '../../../../../../docs/problems.md');
 
 const FEATURES = join(__dirname, '../../features');
 /** Every catalogue that there is: the one of all pages, and those that the families of pages bring. */
@@ -77,7 +65,8 @@ describe('the catalogues', () => {
   });
 
   it('have words for every code that the server tells a problem by', () => {
-    const codes = codesOf(SERVER);
+    const rows = readFileSync(PROBLEMS, 'utf8').matchAll(/^\| \d{3} \| (.+?) \|/gm);
+    const codes = new Set([...rows].flatMap(([, names = '']) => names.match(/[a-z_]+/g) ?? []));
     expect(codes.size).toBeGreaterThan(30);
     expect([...codes].filter((code) => !Object.hasOwn(en.problems, code))).toEqual([]);
   });

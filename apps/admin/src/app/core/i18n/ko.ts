@@ -121,6 +121,7 @@ export const ko: Catalogue = {
     too_many_requests: '시도가 너무 많습니다. 잠시 후 다시 시도하세요.',
     too_many_attempts: '시도가 너무 많습니다. 잠시 후 다시 시도하세요.',
     invalid_input: '입력한 값 가운데 올바르지 않은 것이 있습니다.',
+    bad_request: '서버가 요청을 읽을 수 없습니다.',
     forbidden: '권한이 없습니다. 관리자에게 권한을 요청하세요.',
     not_granted: '여기에서 이 일을 하도록 허용되지 않았습니다.',
     own_account: '본인의 비밀번호나 2단계 인증은 여기에서 초기화할 수 없습니다. ‘내 정보’ 화면을 이용하세요.',
