@@ -44,4 +44,15 @@ describe('the page that enrols machines', () => {
     expect(line).toContain('node dist/apps/agent/main.js');
     expect(line).not.toContain('install.sh');
   });
+
+  it('sends the groups that still stand in their field', async () => {
+    api.givesAgents.mockResolvedValue(true);
+    await fixture.whenStable();
+    const groups = page.querySelector<HTMLInputElement>('gw-tag-field input');
+    if (groups) groups.value = 'shop, floor';
+    await made();
+    expect(api.createEnrolmentToken).toHaveBeenCalledWith(
+      expect.objectContaining({ groups: ['shop', 'floor'], uses: 1 }),
+    );
+  });
 });
