@@ -1,4 +1,5 @@
 import { Dialog } from '@angular/cdk/dialog';
+import { NgTemplateOutlet } from '@angular/common';
 import { ChangeDetectionStrategy, Component, computed, effect, inject, input, signal, untracked } from '@angular/core';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
@@ -33,6 +34,7 @@ import { ko } from './words/ko';
     MatInputModule,
     MatProgressBarModule,
     MatRadioModule,
+    NgTemplateOutlet,
     ProblemNotice,
     RouterLink,
   ],
