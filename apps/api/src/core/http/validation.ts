@@ -31,15 +31,25 @@ export class DtoPipe extends ValidationPipe {
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'custom') return value;
-    if (metadata.type === 'query') inspect(value);
+    if (metadata.type === 'query') {
+      inspect(value);
+      refuseInherited(value);
+    }
     const { metatype } = metadata;
     if (metatype && compiled.get(metatype)?.(value)) return Object.assign(new metatype() as object, value);
     if (metadata.type !== 'body') return super.transform(value, metadata);
     if (Array.isArray(value) || Buffer.isBuffer(value) || !['object', 'undefined'].includes(typeof value)) {
       throw new InvalidInput([{ path: '', message: 'the body must be a JSON object' }]);
     }
+    refuseInherited(value);
     return super.transform(metatype ? withoutNulls(value, metatype) : value, metadata);
   }
+}
+
+/** `constructor`, `toString`: class-validator takes a name that every object inherits for a known one. */
+function refuseInherited(value: unknown): void {
+  const names = Object.keys(value ?? {}).filter((name) => name in Object.prototype);
+  if (names.length > 0) throw new InvalidInput(names.map((path) => ({ path, message: `property ${path} should not exist` })));
 }
 
 /** What is not known stays, and is a fault. */
