@@ -3,36 +3,15 @@
  * become calls that end the process by SIGKILL when the harness has armed that name over IPC; a planted bug (CHAOS_BUG, JSON of
  * `{ file, search, replace }[]`) is patched in; and the harness may shift the clock. Outside this loader a kill point is a comment.
  */
-const { transformSync } = require('@swc/core');
-const { createHash } = require('node:crypto');
-const { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
-const Module = require('node:module');
-const { join, relative, resolve } = require('node:path');
-const options = require('../jest/swc.cjs');
+const { appendFileSync } = require('node:fs');
+const { join, relative } = require('node:path');
+const { runFromSource } = require('../jest/run-from-source.cjs');
 
 const ROOT = join(__dirname, '..', '..');
 const MARKER = /^(\s*)\/\/ kill point: ([\w.-]+)$/gm;
-const { CHAOS_FOLDER: folder, CHAOS_COMPILED: compiled, CHAOS_BUG: bug = '[]' } = process.env;
+const { CHAOS_FOLDER: folder, CHAOS_BUG: bug = '[]' } = process.env;
 delete process.env.CHAOS_BUG;
 const patches = JSON.parse(bug);
-
-const library = (name) => join(ROOT, 'libs', name, 'src', 'index.ts');
-const libraries = { '@gwanje/contracts': library('contracts'), '@gwanje/tracing': library('tracing') };
-const resolveFilename = Module._resolveFilename;
-Module._resolveFilename = (request, ...rest) => resolveFilename(libraries[request] ?? request, ...rest);
-Module._extensions['.ts'] = (module, filename) => module._compile(compile(filename), filename);
-
-/** A process is started again and again in one run: what was compiled once is kept. */
-function compile(filename) {
-  const source = mark(patch(readFileSync(filename, 'utf8'), relative(ROOT, filename)));
-  const kept = join(compiled, createHash('sha256').update(filename + source).digest('hex'));
-  if (existsSync(kept)) return readFileSync(kept, 'utf8');
-  const { code } = transformSync(source, { ...options, filename, sourceMaps: 'inline' });
-  mkdirSync(compiled, { recursive: true });
-  writeFileSync(`${kept}.${process.pid}`, code);
-  renameSync(`${kept}.${process.pid}`, kept);
-  return code;
-}
 
 function patch(source, file) {
   for (const { search, replace } of patches.filter((one) => one.file === file)) {
@@ -80,4 +59,4 @@ process.on('message', (message) => {
 process.channel?.unref();
 /** An end that the program did not choose. */
 process.on('uncaughtExceptionMonitor', (error) => appendFileSync(join(folder, 'crashes'), `${process.argv[2]}: ${error?.stack ?? error}\n\n`));
-require(resolve(process.argv[2]));
+runFromSource(process.argv[2], (source, filename) => mark(patch(source, relative(ROOT, filename))));

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { exitOf, hasExited, sleep, stopChild } from '../servers/process';
 import { ROOT } from '../start/folder';
 
-/** What was compiled once serves all runs. */
-const COMPILED = join(ROOT, '.gwanje', 'chaos', 'compiled');
 const RESTART_MS = 100;
 /** A start waits half a minute for PostgreSQL by itself, and may fail afterwards. */
 const STARTING_MS = 60_000;
@@ -41,7 +39,6 @@ export class Supervised {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
         CHAOS_FOLDER: this.folder,
-        CHAOS_COMPILED: COMPILED,
         ...this.env,
       },
       stdio: ['ignore', log, log, 'ipc'],
