@@ -6,7 +6,7 @@ import { loadConfig } from '../src/core/config/config';
 import { isAway } from '../src/core/database/away';
 import { HotDatabase } from '../src/core/database/hot-database';
 import { OpenSockets } from '../src/core/database/open-sockets';
-import { MIGRATIONS, prepareDatabase } from '../src/core/database/owner';
+import { AS_APP_ROLE, MIGRATIONS, prepareDatabase } from '../src/core/database/owner';
 import type { Queries } from '../src/core/database/queries';
 import { ask } from '../src/core/database/statement';
 import { SteadyClient } from '../src/core/database/steady-client';
@@ -195,13 +195,13 @@ function message(type: string, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(type), length, body]);
 }
 
-it('a start says that it lost a connection in the moment in which it was ready, when nobody listens yet', async () => {
+it.each([1, 2, 3])('a start lives on when its connection %d is lost in the moment in which it is ready, when nobody listens yet', async (lost) => {
   const databaseUrl = await createDatabase();
   const ready = [message('R', Buffer.alloc(4)), message('Z', Buffer.from('I'))];
   const fatal = message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'));
   let connections = 0;
   const network = createServer((near) => {
-    if (++connections === 2) return near.once('data', () => near.end(Buffer.concat([...ready, fatal])));
+    if (++connections === lost) return near.once('data', () => near.end(Buffer.concat([...ready, fatal])));
     const far = connect(Number(new URL(databaseUrl).port), '127.0.0.1');
     for (const socket of [near, far]) socket.on('error', () => undefined);
     return near.pipe(far).pipe(near);
@@ -209,9 +209,29 @@ it('a start says that it lost a connection in the moment in which it was ready, 
   await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve));
   const through = Object.assign(new URL(databaseUrl), { port: (network.address() as AddressInfo).port }).toString();
   const config = loadConfig({ DATABASE_URL: through, REDIS_URL: 'redis://localhost', JWT_SECRET: randomUUID() + randomUUID() });
-  await expect(prepareDatabase(config)).rejects.toThrow('connection error');
-  await prepareDatabase(config);
+  // Not as the owner of the database, with more rights than it should have.
+  expect(await prepareDatabase(config).catch(isAway)).toBe(lost === 3 ? true : AS_APP_ROLE);
+  expect(connections).toBeGreaterThanOrEqual(lost);
+  expect(await prepareDatabase(config)).toBe(AS_APP_ROLE);
   expect(await query(databaseUrl, 'SELECT FROM migrations')).toHaveLength(MIGRATIONS.length);
   await new Promise((resolve) => network.close(resolve));
+  await dropDatabase(databaseUrl);
+}, 30_000);
+
+it('a start whose way to PostgreSQL is gone without a word says so, and keeps no other from starting', async () => {
+  const databaseUrl = await createDatabase();
+  const settings = { REDIS_URL: 'redis://localhost', JWT_SECRET: randomUUID() + randomUUID(), DB_QUERY_MS: '2000' };
+  const direct = loadConfig({ ...settings, DATABASE_URL: databaseUrl });
+  await prepareDatabase(direct);
+  const network = await TcpProxy.create(databaseUrl);
+  const through = Object.assign(new URL(databaseUrl), { host: new URL(network.url).host }).toString();
+  // It holds the lock of all starts, and waits for an answer that never comes.
+  network.swallowFrom('UPDATE audit_policy');
+  const lost = prepareDatabase(loadConfig({ ...settings, DATABASE_URL: through })).then(() => 'done', () => 'failed');
+  await eventually(async () => expect(await query(databaseUrl, `SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted`)).toHaveLength(1));
+  network.freeze();
+  await prepareDatabase(direct);
+  expect(await lost).toBe('failed');
+  await network.close();
   await dropDatabase(databaseUrl);
 }, 30_000);

@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
-import { Client } from 'pg';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { Config } from '../config/config';
+import { isAway } from './away';
 import { Foundation1700000000001 } from './migrations/0001-foundation';
 import { Rights1700000000002 } from './migrations/0002-rights';
 import { AuditSeals1700000000003 } from './migrations/0003-audit-seals';
@@ -49,22 +50,30 @@ const GRANT_NEW_TABLES = `
   END $$`;
 
 const PATIENCE = { tries: 10, pauseMs: 3_000 };
+const LOCK_PAUSE_MS = 500;
+const KEEP_ALIVE_MS = 10_000;
 const log = new Logger('Database');
 
 /**
  * What the owner of the database does before the server connects: migrations, the app role and its grants, the retention policy.
- * Any number of processes may start at once. Answers the connection option of the app role, or undefined when there can be none.
+ * Any number of processes may start at once. Answers the connection option of the app role, or undefined when there can be none. Throws
+ * when PostgreSQL, or the way to it, gives no answer; only a migration may take as long as it takes.
  */
 export async function prepareDatabase(config: Config): Promise<string | undefined> {
-  const owner = await connect(config.DATABASE_OWNER_URL ?? config.DATABASE_URL);
+  let owner = await connect(config, config.DB_QUERY_MS);
   try {
-    // Held by a session of its own; whoever else starts waits here.
+    if ((await new MigrationExecutor(owner).getPendingMigrations()).length > 0) {
+      await owner.destroy();
+      owner = await connect(config, 0);
+    }
     const session = owner.createQueryRunner();
-    await session.query(`SELECT pg_advisory_lock(hashtext('gwanje.migrate'))`);
-    await owner.runMigrations({ transaction: 'each' });
+    await lock(session);
+    const migrations = new MigrationExecutor(owner, session);
+    migrations.transaction = 'each';
+    await migrations.executePendingMigrations();
     await setPolicy(session, config.AUDIT_RETENTION_DAYS);
     const refused = await grantAppRole(session, config);
-    const unusable = await probe(config.DATABASE_URL);
+    const unusable = await probe(config);
     if (!unusable) return AS_APP_ROLE;
     log.warn(
       `The server works as the user of DATABASE_URL, not as the role ${APP_ROLE}: ${refused ?? unusable}. ` +
@@ -77,25 +86,45 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
   }
 }
 
-/** Waits for a database that is not up yet. */
-async function connect(url: string): Promise<DataSource> {
+/** Waits for a database that is not up yet. `queryMs` is how long an answer may take; 0 is without a bound. */
+async function connect(config: Config, queryMs: number): Promise<DataSource> {
+  const bounds = {
+    connectionTimeoutMillis: config.DB_POOL_CONNECT_MS,
+    query_timeout: queryMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    // The server's end of a connection whose other end is gone without a word would hold the lock for ever.
+    options: `-c idle_session_timeout=${config.DB_QUERY_MS} -c idle_in_transaction_session_timeout=${config.DB_QUERY_MS}`,
+  };
   for (let tries = 1; ; tries++) {
-    const owner = new DataSource({ type: 'postgres', url, migrations: MIGRATIONS, poolSize: 3, poolErrorHandler: () => undefined, extra: { Client: SteadyClient } });
+    const owner = new DataSource({
+      type: 'postgres', url: config.DATABASE_OWNER_URL ?? config.DATABASE_URL, migrations: MIGRATIONS, poolSize: 3,
+      poolErrorHandler: () => undefined, extra: { Client: SteadyClient, ...bounds },
+    });
     try {
       return await owner.initialize();
     } catch (error) {
       if (tries === PATIENCE.tries) throw error;
       log.warn(`no connection, tried again: ${(error as Error).message}`);
-      await new Promise((resolve) => setTimeout(resolve, PATIENCE.pauseMs));
+      await sleep(PATIENCE.pauseMs);
     }
   }
+}
+
+/** Held by this session until it ends; whoever else starts asks again and again: one long wait could not be told from an answer that never comes. */
+async function lock(session: QueryRunner): Promise<void> {
+  const ask = `SELECT pg_try_advisory_lock(hashtext('gwanje.migrate')) AS taken`;
+  while (!((await session.query(ask)) as { taken: boolean }[])[0]?.taken) await sleep(LOCK_PAUSE_MS);
 }
 
 /** Only the owner sets it: a server that was broken into cannot have more dropped than this. */
 async function setPolicy(owner: QueryRunner, days: number): Promise<void> {
   await owner
     .query('UPDATE audit_policy SET retention_days = $1 WHERE retention_days <> $1', [days])
-    .catch((error: Error) => log.warn(`AUDIT_RETENTION_DAYS is not in force, the policy of the database stays: ${error.message}`));
+    .catch((error: Error) => {
+      if (isAway(error)) throw error;
+      log.warn(`AUDIT_RETENTION_DAYS is not in force, the policy of the database stays: ${error.message}`);
+    });
 }
 
 /** Answers why it could not be done, or undefined. */
@@ -125,6 +154,7 @@ async function grantAppRole(owner: QueryRunner, config: Config): Promise<string 
   } catch (error) {
     // A connection that is gone rolls back by itself.
     if (owner.isTransactionActive) await owner.rollbackTransaction().catch(() => undefined);
+    if (isAway(error)) throw error;
     return (error as Error).message;
   }
 }
@@ -149,15 +179,16 @@ async function joinAppRole(owner: QueryRunner, login: string): Promise<void> {
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Whether the server's own user can take the role, and the role has its grants; answers why not. */
-async function probe(url: string): Promise<string | undefined> {
-  const client = new Client({ connectionString: url, options: AS_APP_ROLE });
-  client.on('error', () => undefined);
+/** Whether the server's own user can take the role, and the role has its grants; answers why not. Throws when nobody can tell: a start is not to go on with more rights for it. */
+async function probe(config: Config): Promise<string | undefined> {
+  const bounds = { connectionTimeoutMillis: config.DB_POOL_CONNECT_MS, query_timeout: config.DB_QUERY_MS };
+  const client = new SteadyClient({ connectionString: config.DATABASE_URL, options: AS_APP_ROLE, ...bounds });
   try {
     await client.connect();
     const { rows } = await client.query<{ granted: boolean }>(`SELECT has_table_privilege('audit_log', 'INSERT') AS granted`);
     return rows[0]?.granted ? undefined : `the role ${APP_ROLE} has no grants on this database`;
   } catch (error) {
+    if (isAway(error)) throw error;
     return (error as Error).message;
   } finally {
     await client.end().catch(() => undefined);
