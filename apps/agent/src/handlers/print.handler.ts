@@ -70,8 +70,9 @@ export class PrintHandler implements Handler {
 
   /** The runner's timeout ends the polling; a job that nobody waits for any more must not print later. */
   private async follow(context: HandlerContext, job: string): Promise<JobState | 'unknown'> {
+    let server = '';
     try {
-      const server = (await runProgram(context, 'lpstat', ['-H'])).stdout.trim();
+      server = (await runProgram(context, 'lpstat', ['-H'])).stdout.trim();
       for (;;) {
         // A spooler that is away now may be back at the next look.
         const state = await askJobState(server, jobNumber(job), context.signal).catch(() => undefined);
@@ -82,13 +83,11 @@ export class PrintHandler implements Handler {
     } catch (error) {
       // It is spooled, whatever became of it: who called it failed would have it printed again.
       if (!context.signal.aborted) return 'unknown';
-      await this.cancelJob(context, job);
+      const late = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
+      await runProgram({ ...context, signal: late }, 'cancel', [job]).catch(() => undefined);
+      // It may have been printed before that reached it.
+      if ((await askJobState(server, jobNumber(job), late).catch(() => undefined)) === 'completed') return 'completed';
       throw error;
     }
-  }
-
-  private async cancelJob(context: HandlerContext, job: string): Promise<void> {
-    const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
-    await runProgram({ ...context, signal }, 'cancel', [job]).catch(() => undefined);
   }
 }
