@@ -164,6 +164,22 @@ describe('who may do what', () => {
     expect(rows).toEqual([{ actor_type: 'system' }]);
   });
 
+  it('checks the right again for an attempt that follows by itself, however long ago the right has changed', async () => {
+    const shin = await user('shin', ['operator']);
+    const agent = await env.connect(await env.client('long-running', { concurrency: 2 }));
+    const create = async (settings: object = {}): Promise<string> =>
+      ((await call(shin.token, 'post', '/api/commands', order('long-running', { maxAttempts: 2, ...settings })).expect(201)).body as Body).id;
+    const [kept, withdrawn] = [await create(), await create({ action: 'system_info' })];
+    await eventually(() => expect(agent.received).toHaveLength(2));
+    await grant('long-running', [{ user: 'shin@example.com', actions: ['noop'] }]).expect(200);
+    await env.sql(`UPDATE users SET rights_changed_at = now() - interval '2 minutes' WHERE id = $1`, [shin.id]);
+    await eventually(async () => expect(await env.sql('SELECT 1 FROM users WHERE id = $1 AND rights_doubted', [shin.id])).toEqual([]));
+
+    for (const id of [kept, withdrawn]) expect(await agent.post(`/api/commands/${id}/result`, { success: false })).toBe(200);
+    expect((await env.reaches(withdrawn, 'cancelled'))['errorMessage']).toContain('may no longer');
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([kept, withdrawn, kept]));
+  });
+
   it('believes nothing that has changed without its hearing of it', async () => {
     const client = await env.client('unheard');
     const agent = await env.connect(client);

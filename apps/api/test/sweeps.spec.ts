@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { CommandSweeps } from '../src/commands/command-sweeps';
 import { TestEnvironment } from './support/environment';
 
+const ALLOWED = (): Promise<null> => Promise.resolve(null);
 const IDLE = 1_000;
 const WAITING = 5_000;
 /** Of PostgreSQL, each of 8 KiB: a look at each index and at the few clients that it leads to, and not at every command for every client. */
@@ -13,18 +14,19 @@ describe('the sweeper', () => {
   beforeAll(async () => (env = await TestEnvironment.create({ SWEEP_MS: '600000' })));
   afterAll(() => env.destroy());
 
+  /** A command of the admin's. */
+  const put = (clientId: string | undefined, status: string, priority: number): Promise<unknown> =>
+    env.sql(
+      `INSERT INTO commands (id, client_id, action, payload, status, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
+       SELECT gen_random_uuid(), $1, 'noop', '{}', $2, $3, 60000, 1, now(), id, id, rights_version FROM users`,
+      [clientId, status, priority],
+    );
+
   it('passes over a client whose slots are taken, unless an emergency waits for it', async () => {
-    const [user] = await env.sql<{ id: string }>('SELECT id FROM users LIMIT 1');
     const clients = await env.sql<{ id: string }>(
       `INSERT INTO clients (id, name, status, concurrency) SELECT gen_random_uuid(), 'full-' || n, 'online', 1 FROM generate_series(1, 2) n RETURNING id`,
     );
     const [full, free] = clients.map(({ id }) => id).sort();
-    const put = (clientId: string | undefined, status: string, priority: number): Promise<unknown> =>
-      env.sql(
-        `INSERT INTO commands (id, client_id, action, payload, status, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
-         VALUES (gen_random_uuid(), $1, 'noop', '{}', $2, $3, 60000, 1, now(), $4, $4, 1)`,
-        [clientId, status, priority, user?.id],
-      );
     await put(full, 'running', 5);
     await put(full, 'pending', 9);
     await put(free, 'pending', 5);
@@ -38,14 +40,31 @@ describe('the sweeper', () => {
     await env.sql(`DELETE FROM clients WHERE name LIKE 'full-%'`);
   });
 
+  it('puts no doubt aside while something waits by other rights, be it locked', async () => {
+    const { id } = await env.client('doubtful');
+    await env.sql(`UPDATE clients SET status = 'online' WHERE id = $1`, [id]);
+    await put(id, 'pending', 5);
+    await env.sql(`UPDATE users SET rights_version = rights_version + 1, rights_doubted = true, rights_changed_at = now() - interval '2 minutes'`);
+    const sweeps = env.app.get(CommandSweeps, { strict: false });
+    const isDoubted = async (): Promise<boolean> => (await env.sql('SELECT 1 FROM users WHERE rights_doubted')).length > 0;
+    expect(await sweeps.findStarving(1)).toEqual([]);
+    await env.app.get(DataSource).transaction(async (another) => {
+      await another.query('SELECT 1 FROM commands FOR UPDATE');
+      await sweeps.judgeDoubtful(500, ALLOWED);
+    });
+    expect(await isDoubted()).toBe(true);
+    await sweeps.judgeDoubtful(500, ALLOWED);
+    expect([await isDoubted(), await sweeps.findStarving(1)]).toEqual([false, [id]]);
+    await env.sql('DELETE FROM commands');
+  });
+
   it('finds the one client with work among a thousand without, and reads little for it', async () => {
     const { id: busy } = await env.client('busy');
-    const [user] = await env.sql<{ id: string }>('SELECT id FROM users LIMIT 1');
     await env.sql(`INSERT INTO clients (id, name, status) SELECT gen_random_uuid(), 'idle-' || n, 'online' FROM generate_series(1, ${IDLE}) n`);
     await env.sql(
       `INSERT INTO commands (id, client_id, action, payload, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
-       SELECT gen_random_uuid(), $1, 'noop', '{}', 5, 60000, 1, now(), $2, $2, 1 FROM generate_series(1, ${WAITING})`,
-      [busy, user?.id],
+       SELECT gen_random_uuid(), $1, 'noop', '{}', 5, 60000, 1, now(), id, id, rights_version FROM users, generate_series(1, ${WAITING})`,
+      [busy],
     );
     await env.sql(`UPDATE clients SET status = 'online' WHERE id = $1`, [busy]);
     await env.sql('ANALYZE');

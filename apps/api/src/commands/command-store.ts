@@ -74,13 +74,20 @@ export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max
   (cancel_requested_at IS NOT NULL OR coalesce(expires_at <= now(), false)) AS "isUnwanted"`;
 
 /**
+ * SQL on `commands p`: due, and allowed by the rights that its person has now. What was allowed by rights that have changed since waits
+ * until it is allowed again.
+ */
+const CLAIMABLE = `p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
+  AND p.rights_version = (SELECT u.rights_version FROM users u WHERE u.id = p.authorized_by)`;
+
+/**
  * SQL on `clients c`: online, with due work and a free slot for the best of it; an emergency has one more. The order is that of the index of
  * what waits: no other plan reads less.
  */
 export const STARVING = `c.status = 'online'
   AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) < c.concurrency + (
     SELECT (p.priority = ${EMERGENCY_PRIORITY})::integer FROM commands p
-    WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() ORDER BY p.priority DESC, p.id LIMIT 1)`;
+    WHERE p.client_id = c.id AND ${CLAIMABLE} ORDER BY p.priority DESC, p.id LIMIT 1)`;
 
 /** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */
 const HELD = 'id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE';
@@ -169,8 +176,7 @@ export class CommandStore {
 
   /**
    * Claims the best pending commands of those of these clients that are online, all of which the transaction holds; never more than their
-   * free slots. What was allowed by rights that have changed since waits until it is allowed again. It is written so that no plan reads more
-   * than each client's own queue, also where nothing is known of how much the tables hold.
+   * free slots. It is written so that no plan reads more than each client's own queue, also where nothing is known of how much the tables hold.
    */
   claim(heldClientIds: readonly string[]): Statement<Claimed> {
     return {
@@ -182,8 +188,7 @@ export class CommandStore {
          CROSS JOIN LATERAL (
            SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
              SELECT p.id, p.priority FROM commands p
-             WHERE p.client_id = c.id AND p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
-               AND p.rights_version = (SELECT u.rights_version FROM users u WHERE u.id = p.authorized_by)
+             WHERE p.client_id = c.id AND ${CLAIMABLE}
              ORDER BY p.priority DESC, p.id LIMIT greatest(c.concurrency + 1 - busy.taken, 0)
            ) q
          ) p
@@ -254,7 +259,10 @@ export class CommandStore {
     };
   }
 
-  /** Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. */
+  /**
+   * Starts a new attempt after `delay` seconds; by itself, or because somebody asks for it, who then answers for it. Where their rights have
+   * changed since they were looked at, they are doubted anew: the doubt of that change may have been put aside while the last attempt ran.
+   */
   async retry(command: LockedCommand, delay: number, by: Person | null, transaction: EntityManager): Promise<void> {
     await transaction.query(
       `WITH moved AS (
@@ -262,7 +270,10 @@ export class CommandStore {
            revision = revision + 1, due_at = now() + make_interval(secs => $4), deadline_at = NULL, expires_at = CASE WHEN expires_at <= now() THEN NULL ELSE expires_at END,
            dispatched_at = NULL, started_at = NULL, cancel_requested_at = NULL, completed_at = NULL, result = NULL, error_message = NULL,
            authorized_by = coalesce($6, authorized_by), rights_version = coalesce($7, rights_version)
-         WHERE id = $1 AND status = $2 AND attempt = $3 RETURNING id, revision, attempt
+         WHERE id = $1 AND status = $2 AND attempt = $3 RETURNING id, revision, attempt, authorized_by, rights_version
+       ), doubted AS (
+         UPDATE users u SET rights_doubted = true, rights_changed_at = now() FROM moved m
+         WHERE u.id = m.authorized_by AND u.rights_version <> m.rights_version
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt, data)
        SELECT id, revision, 'retry', attempt, jsonb_build_object('by', $5::text, 'delaySeconds', $4::float8) FROM moved`,

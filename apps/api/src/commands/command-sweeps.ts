@@ -38,13 +38,14 @@ export class CommandSweeps {
 
   /**
    * Runs `judge` over what waits by rights that have changed since: a reason cancels the command, null lets it wait on. Returns what
-   * it cancelled. A doubt is put aside a minute after the change: by then no transaction that knew the older rights is still open.
+   * it cancelled. A doubt is put aside when nothing is left that waits by other rights, also of what another copy has locked, and not within
+   * a minute of the change: by then no transaction that knew the older rights is still open.
    */
   async judgeDoubtful(limit: number, judge: (command: DoubtfulCommand, transaction: EntityManager) => Promise<string | null>): Promise<LockedCommand[]> {
     const [doubted] = await this.database.query<{ ids: string[] | null }[]>('SELECT array_agg(id) AS ids FROM users WHERE rights_doubted');
     if (!doubted?.ids) return [];
     const cancelled: LockedCommand[] = [];
-    const left = await this.store.transaction(async (transaction) => {
+    await this.store.transaction(async (transaction) => {
       const rows = await transaction.query<DoubtfulCommand[]>(
         `SELECT c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, false AS "isUnwanted", ${STORED_PAYLOAD},
            c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
@@ -63,13 +64,12 @@ export class CommandSweeps {
         'UPDATE commands c SET rights_version = n.version FROM unnest($1::uuid[], $2::integer[]) AS n (id, version) WHERE c.id = n.id',
         [allowed.map(({ id }) => id), allowed.map(({ rightsVersion }) => rightsVersion)],
       );
-      return rows.length;
     });
-    if (left < limit) {
-      await this.database.query(
-        `UPDATE users SET rights_doubted = false WHERE id = ANY($1) AND rights_doubted AND rights_changed_at < now() - interval '1 minute'`, [doubted.ids],
-      );
-    }
+    await this.database.query(
+      `UPDATE users u SET rights_doubted = false WHERE id = ANY($1) AND rights_doubted AND rights_changed_at < now() - interval '1 minute'
+         AND NOT EXISTS (SELECT FROM commands c WHERE c.status = 'pending' AND c.authorized_by = u.id AND c.rights_version <> u.rights_version)`,
+      [doubted.ids],
+    );
     return cancelled;
   }
 
