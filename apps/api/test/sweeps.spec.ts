@@ -6,6 +6,8 @@ import { TestEnvironment } from './support/environment';
 const ALLOWED = (): Promise<null> => Promise.resolve(null);
 const IDLE = 1_000;
 const WAITING = 5_000;
+/** Of each that is idle. */
+const DONE = 20;
 /** Of PostgreSQL, each of 8 KiB: a look at each index and at the few clients that it leads to, and not at every command for every client. */
 const MOST_PAGES = 2_000;
 
@@ -58,6 +60,20 @@ describe('the sweeper', () => {
     await env.sql('DELETE FROM commands');
   });
 
+  it('cancels what waits for a client that was removed, however long ago', async () => {
+    const [removed, other] = [await env.client('long-gone'), await env.client('still-there')];
+    for (const { id } of [removed, other]) {
+      for (const status of ['pending', 'dispatched', 'running']) await put(id, status, 5);
+    }
+    await env.sql(`UPDATE clients SET deleted_at = now() - interval '3 days' WHERE id = $1`, [removed.id]);
+    const cancelled = await env.app.get(CommandSweeps, { strict: false }).cancelOrphans(500);
+    expect(cancelled.map(({ clientId }) => clientId)).toEqual([removed.id, removed.id]);
+    const states = async ({ id }: { id: string }): Promise<string[]> =>
+      (await env.sql<{ status: string }>('SELECT status FROM commands WHERE client_id = $1 ORDER BY status', [id])).map(({ status }) => status);
+    expect([await states(removed), await states(other)]).toEqual([['cancelled', 'cancelled', 'running'], ['dispatched', 'pending', 'running']]);
+    await env.sql('DELETE FROM commands');
+  });
+
   it('finds the one client with work among a thousand without, and reads little for it', async () => {
     const { id: busy } = await env.client('busy');
     await env.sql(`INSERT INTO clients (id, name, status) SELECT gen_random_uuid(), 'idle-' || n, 'online' FROM generate_series(1, ${IDLE}) n`);
@@ -66,14 +82,23 @@ describe('the sweeper', () => {
        SELECT gen_random_uuid(), $1, 'noop', '{}', 5, 60000, 1, now(), id, id, rights_version FROM users, generate_series(1, ${WAITING})`,
       [busy],
     );
+    await env.sql(
+      `INSERT INTO commands (id, client_id, action, payload, status, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
+       SELECT gen_random_uuid(), c.id, 'noop', '{}', 'completed', 5, 60000, 1, now(), u.id, u.id, 1 FROM users u, clients c, generate_series(1, ${DONE}) WHERE c.name LIKE 'idle-%'`,
+    );
     await env.sql(`UPDATE clients SET status = 'online' WHERE id = $1`, [busy]);
     await env.sql('ANALYZE');
     const database = env.app.get(DataSource);
     const asked = jest.spyOn(database, 'query');
-    expect(await env.app.get(CommandSweeps, { strict: false }).findStarving(500)).toEqual([busy]);
-    const [text, values] = asked.mock.calls.find(([sql]) => sql.includes('clients c')) ?? [];
-    const [plan] = await env.sql<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values as unknown[]);
-    const { Plan: whole } = plan?.['QUERY PLAN'][0] ?? { Plan: {} };
-    expect((whole['Shared Hit Blocks'] ?? NaN) + (whole['Shared Read Blocks'] ?? NaN)).toBeLessThan(MOST_PAGES);
+    const sweeps = env.app.get(CommandSweeps, { strict: false });
+    expect([await sweeps.findStarving(500), await sweeps.cancelOrphans(500)]).toEqual([[busy], []]);
+    let pages = 0;
+    for (const [text, values] of asked.mock.calls.filter(([sql]) => sql.includes('clients c'))) {
+      const [plan] = await env.sql<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values as unknown[]);
+      const { Plan: whole } = plan?.['QUERY PLAN'][0] ?? { Plan: {} };
+      pages += (whole['Shared Hit Blocks'] ?? NaN) + (whole['Shared Read Blocks'] ?? NaN);
+    }
+    expect(pages).toBeGreaterThan(0);
+    expect(pages).toBeLessThan(MOST_PAGES);
   });
 });
