@@ -253,6 +253,37 @@ describe('the route of one command', () => {
     expect(await env.sql('SELECT 1 FROM commands WHERE client_id = $1', [client.id])).toHaveLength(1);
   });
 
+  it('gives the same for the same Idempotency-Key, whatever has become of the clients since', async () => {
+    const [gone, moved] = [await env.client('key-gone', { groups: ['key-group'] }), await env.client('key-moved')];
+    const describe = (required: string[]): request.Test =>
+      request(env.url).post('/api/agents/session').set('Authorization', `Bearer ${moved.clientKey}`)
+        .send({ version: '1', platform: 'linux', actions: [{ name: 'own', schema: { type: 'object', required } }], inFlight: [] }).expect(200);
+    await describe([]);
+    const orders: [string, object][] = [
+      ['/api/commands', { clientId: 'key-gone', action: 'noop', payload: {} }],
+      ['/api/commands', { clientId: 'key-moved', action: 'own', payload: {} }],
+      ['/api/commands/batch', { targets: { groups: ['key-group'] }, action: 'noop', payload: {} }],
+      ['/api/commands/batch', { targets: { clientIds: ['key-gone', 'key-moved'] }, action: 'noop', payload: {} }],
+    ];
+    const send = (n: number, settings: object = {}): request.Test =>
+      env.post(orders[n]?.[0] ?? '', { ...orders[n]?.[1], ...settings }).set('Idempotency-Key', `lost-answer-${n}`);
+    const idOf = ({ body }: request.Response): unknown => {
+      const { id, batchId, count } = body as { id?: string; batchId?: string; count?: number };
+      return id ?? { batchId, count };
+    };
+    const first: unknown[] = [];
+    for (const n of orders.keys()) first.push(idOf(await send(n).expect(201)));
+
+    await describe(['new']);
+    await request(env.url).delete(`/api/clients/${gone.id}`).set('Authorization', `Bearer ${env.token}`).expect(204);
+    for (const n of orders.keys()) {
+      expect(idOf(await send(n).expect(201))).toEqual(first[n]);
+      expect((await send(n, { priority: 6 }).expect(409)).body).toMatchObject({ code: 'idempotency_key_reused' });
+      expect((await send(n).set('Idempotency-Key', `another-${n}`)).status).toBe(400);
+    }
+    expect(await env.sql('SELECT 1 FROM commands WHERE client_id = ANY($1)', [[gone.id, moved.id]])).toHaveLength(5);
+  });
+
   it('says before a batch how many machines it would go to, and which are off', async () => {
     const clients = await Promise.all(['p1', 'p2', 'p3'].map((name) => env.client(name, { groups: ['previewed'] })));
     await env.connect(clients[1] as { id: string; clientKey: string });

@@ -10,7 +10,7 @@ import { type ArtifactView, ArtifactsService } from './artifacts.service';
 import { CommandReader } from './command-reader';
 import type { CommandView } from './command-view';
 import { CreateBatchDto, CreateCommandDto, ListCommandsDto, PreviewDto } from './commands.dto';
-import { CommandsService, type Preview } from './commands.service';
+import { type BatchReceipt, CommandsService, type Preview } from './commands.service';
 import { OutputService } from './output.service';
 
 /** Commands, for people and scripts. */
@@ -50,7 +50,7 @@ export class CommandsController {
     @Body() body: CreateBatchDto,
     @Caller() caller: Person,
     @Headers('idempotency-key') key?: string,
-  ): Promise<{ batchId: string; count: number }> {
+  ): Promise<BatchReceipt> {
     return this.commands.submitBatch(body, caller, key);
   }
 

@@ -32,6 +32,11 @@ export interface Preview {
 }
 const MOST_NAMED = 50;
 
+export interface BatchReceipt {
+  batchId: string;
+  count: number;
+}
+
 /** The public face of commands: submit, cancel, retry for people; start, report for agents. */
 @Injectable()
 export class CommandsService {
@@ -54,24 +59,32 @@ export class CommandsService {
   ) {}
 
   /** Stores the command, then wakes its client. The same `idempotencyKey` gives the same command. */
-  async submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<Receipt> {
+  submit(input: CreateCommandDto, by: Person, idempotencyKey?: string): Promise<Receipt> {
+    return this.asOfNow(by, (now) => this.submitAs(now, input, idempotencyKey));
+  }
+
+  /** Once more, by the rights of this moment, when those of the caller have changed since they were looked at. */
+  private async asOfNow<T>(by: Person, submit: (by: Person) => Promise<T>): Promise<T> {
     try {
-      return await this.submitAs(by, input, idempotencyKey);
+      return await submit(by);
     } catch (error) {
       if (!(error instanceof StaleCaller)) throw error;
       const again = await this.accounts.again(by);
       this.rbac.requirePermission(again, 'commands.create');
-      return this.submitAs(again, input, idempotencyKey);
+      return submit(again);
     }
   }
 
   private async submitAs(by: Person, input: CreateCommandDto, idempotencyKey?: string): Promise<Receipt> {
+    const request = keyed(idempotencyKey, input, by);
+    const earlier = await this.intake.earlier(request);
+    if (earlier) return { earlier };
     const target = await this.target(input, by);
     const secret = inspectPayload(input.action, input.payload, target.actions);
     await this.rbac.requireMay(by, 'commands.create', input.action, [target.id], input.payload);
     const id = uuid();
     const command = { id, clientId: target.id, batchId: null, ...this.settings(input, id, secret, by) };
-    return this.intake.add({ command, by, request: keyed(idempotencyKey, input, by) });
+    return this.intake.add({ command, by, request });
   }
 
   /** The client that is meant, and the actions that its agent has. Whoever reaches all need not be asked: the insert finds out whether it is there. */
@@ -102,8 +115,15 @@ export class CommandsService {
     return { count: ids.length, offline: offlineClients.length, offlineClients: offlineClients.slice(0, MOST_NAMED) };
   }
 
-  async submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<{ batchId: string; count: number }> {
+  submitBatch(input: CreateBatchDto, by: Person, idempotencyKey?: string): Promise<BatchReceipt> {
+    return this.asOfNow(by, (now) => this.submitBatchAs(now, input, idempotencyKey));
+  }
+
+  private async submitBatchAs(by: Person, input: CreateBatchDto, idempotencyKey?: string): Promise<BatchReceipt> {
     requireSomeTargets(input.targets);
+    const request = keyed(idempotencyKey, input, by);
+    const earlier = await this.intake.earlier(request);
+    if (earlier) return this.batchOf(earlier);
     const targets = await this.clients.select(input.targets, input.action, by);
     if (targets.length === 0) throw new InvalidInput([{ path: 'targets', message: 'no client is meant by these targets' }]);
     const secret = await this.inspectForAll(input, targets);
@@ -111,7 +131,6 @@ export class CommandsService {
     const isEmergency = input.priority === EMERGENCY_PRIORITY;
     const batchId = uuid();
     const ids = targets.map(() => uuid());
-    const request = keyed(idempotencyKey, input, by);
     const after = { action: input.action, payload: withRedacted(input.payload, secret), targets: input.targets, count: targets.length };
     const audited = this.audit.recording([{ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }]);
     const handOut = async (): Promise<void> => {
@@ -129,14 +148,18 @@ export class CommandsService {
     try {
       await (isEmergency ? this.rightOfWay.during(handOut) : handOut());
     } catch (fault) {
-      const earlier = request && refusalOf(fault) && (await this.idempotency.answerTo(request));
-      if (!earlier) throw fault;
-      const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [earlier]);
-      return { batchId: earlier, count: batch?.total ?? 0 };
+      const faster = request && refusalOf(fault) && (await this.idempotency.answerTo(request));
+      if (!faster) throw fault;
+      return this.batchOf(faster);
     }
     this.metrics.noteCreated(input.action, ids.length);
     this.intake.announce(ids, targets);
     return { batchId, count: ids.length };
+  }
+
+  private async batchOf(id: string): Promise<BatchReceipt> {
+    const [batch] = await this.database.query<{ total: number }[]>('SELECT total FROM batches WHERE id = $1', [id]);
+    return { batchId: id, count: batch?.total ?? 0 };
   }
 
   async cancel(id: string, by: Person): Promise<void> {

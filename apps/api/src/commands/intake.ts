@@ -46,14 +46,20 @@ export class Intake {
     private readonly tracing: Tracing,
   ) {}
 
+  /**
+   * The id that the same request was answered by before. It is asked for before anything is looked at that may have changed since, such as
+   * whether the clients are still there. Throws StaleCaller as `add` does.
+   */
+  async earlier(request: KeyedRequest | undefined): Promise<string | null> {
+    const earlier = request && (await this.idempotency.answerTo(request));
+    if (!earlier) return null;
+    if ((await this.people.changed([request.by])).size > 0) throw new StaleCaller();
+    return earlier;
+  }
+
   /** Throws StaleCaller when the rights of the caller have changed since they were looked at. */
   async add(submission: Submission): Promise<Receipt> {
-    const { command, by, request } = submission;
-    const earlier = request && (await this.idempotency.answerTo(request));
-    if (earlier) {
-      if ((await this.people.changed([by])).size > 0) throw new StaleCaller();
-      return { earlier };
-    }
+    const { command } = submission;
     if (!command.traceparent) return this.commits.add(submission);
     const span = { name: 'commands.store', kind: 'internal' as const, parent: command.traceparent, attributes: commandAttributes(command) };
     return this.tracing.during(span, () => this.commits.add(submission));
