@@ -12,10 +12,6 @@ export interface DoubtfulCommand extends LockedCommand, StoredPayload {
   rightsVersion: number;
 }
 
-/** SQL on `commands`, as the conditions of the indexes by client say it. */
-const PENDING = `status = 'pending'`;
-const IN_FLIGHT = `status IN ('dispatched', 'running')`;
-
 /** Finds what is due by PostgreSQL's clock and has the store move it. Any number of copies: each takes what no other has locked. */
 @Injectable()
 export class CommandSweeps {
@@ -80,34 +76,32 @@ export class CommandSweeps {
   /** Cancels what waits for a client that was removed, however long ago: an attempt that ran on may have failed since. */
   async cancelOrphans(limit: number): Promise<LockedCommand[]> {
     const cancelled: LockedCommand[] = [];
-    for (const states of [PENDING, IN_FLIGHT]) {
-      const removed = await this.clientsWith(states, 'c.deleted_at IS NOT NULL');
+    // One after the other: each has an index of its own.
+    for (const status of ['pending', 'dispatched']) {
+      const waits = `status = '${status}'`;
+      const removed = await this.database.query<{ id: string }[]>(
+        `SELECT c.id FROM clients c CROSS JOIN LATERAL (SELECT FROM commands WHERE client_id = c.id AND ${waits} LIMIT 1) w WHERE c.deleted_at IS NOT NULL`,
+      );
       if (removed.length === 0) continue;
-      const where = `${states} AND status <> 'running' AND client_id = ANY($2)`;
-      const found = await this.sweep('commands.cancel', where, limit, async (command, transaction) => {
+      const found = await this.sweep('commands.cancel', `${waits} AND client_id = ANY($2)`, limit, async (command, transaction) => {
         const reason = 'the client was removed';
         await this.store.move(command, 'cancelled', { error_message: reason }, { reason }, transaction);
-      }, [removed]);
+      }, [removed.map(({ id }) => id)]);
       cancelled.push(...found);
     }
     return cancelled;
   }
 
-  /** Clients online that have due work and a free slot. */
-  findStarving(limit: number): Promise<string[]> {
-    return this.clientsWith(PENDING, STARVING, limit);
-  }
-
-  /** Clients that have commands in these states. It hops from client to client in the index of those: most clients have nothing. */
-  private async clientsWith(states: string, where: string, limit: number | null = null): Promise<string[]> {
+  /** Clients online that have due work and a free slot. It hops from client to client in the index of what waits: most clients have nothing. */
+  async findStarving(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }[]>(
-      `WITH RECURSIVE found AS (
-         (SELECT client_id FROM commands WHERE ${states} ORDER BY client_id LIMIT 1)
+      `WITH RECURSIVE waited_for AS (
+         (SELECT client_id FROM commands WHERE status = 'pending' ORDER BY client_id LIMIT 1)
          UNION ALL
-         SELECT (SELECT p.client_id FROM commands p WHERE ${states} AND p.client_id > f.client_id ORDER BY p.client_id LIMIT 1)
-         FROM found f WHERE f.client_id IS NOT NULL
+         SELECT (SELECT p.client_id FROM commands p WHERE p.status = 'pending' AND p.client_id > w.client_id ORDER BY p.client_id LIMIT 1)
+         FROM waited_for w WHERE w.client_id IS NOT NULL
        )
-       SELECT c.id FROM found f JOIN clients c ON c.id = f.client_id WHERE ${where} LIMIT $1`,
+       SELECT c.id FROM waited_for w JOIN clients c ON c.id = w.client_id WHERE ${STARVING} LIMIT $1`,
       [limit],
     );
     return rows.map(({ id }) => id);
