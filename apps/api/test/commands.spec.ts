@@ -511,4 +511,37 @@ describe('the route of one command', () => {
     await request(env.url).get('/api/commands').expect(401);
     await request(env.url).get('/api/commands').set('Authorization', 'Bearer nonsense').expect(401);
   });
+
+  it('opens no stream for a HEAD, which would take the agent its own', async () => {
+    const client = await env.client('headed');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    const head = async (path: string, token: string): Promise<number> =>
+      (await fetch(env.url + path, { method: 'HEAD', headers: { Authorization: `Bearer ${token}` } })).status;
+    expect(await head(`/api/events/${client.id}`, client.clientKey)).toBe(404);
+    expect(await head('/api/events', env.token)).toBe(404);
+    expect(await head(`/api/commands/${id}/stream`, env.token)).toBe(404);
+    await eventually(() => expect(agent.received.map((command) => command.id)).toEqual([id]));
+    expect(agent.closed).toBe(false);
+  });
+
+  it('knows an id in capitals', async () => {
+    const { id, clientKey } = await env.client('shouted');
+    const agent = await env.connect({ id: id.toUpperCase(), clientKey });
+    const { body } = await env.post('/api/commands/batch', { targets: { clientIds: [id.toUpperCase()] }, action: 'noop', payload: {} }).expect(201);
+    expect(body).toMatchObject({ count: 1 });
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await env.get(`/api/commands/${agent.received[0]?.id.toUpperCase()}`).expect(200);
+  });
+
+  it('names an attempt that no command can have', async () => {
+    const client = await env.client('far-off');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    for (const [word, body] of [['start', {}], ['result', { success: true }], ['output', { chunks: [] }]] as const) {
+      expect([word, await agent.post(`/api/commands/${id}/${word}`, { ...body, attempt: 2 ** 31 })]).toEqual([word, 400]);
+    }
+    expect(await agent.post(`/api/commands/${id}/output`, { chunks: [[]] })).toBe(400);
+  });
 });

@@ -22,7 +22,7 @@ const IDS = [
 ];
 const QUERIES = [
   'limit=1&limit=2', 'limit=', 'limit=1e400', 'limit=0', 'limit=201', 'limit=9007199254740993', 'limit[]=1', 'limit[a]=1', 'status[]=x', 'status=a&status=b',
-  'cursor=x', 'cursor=%00', 'cursor=1&cursor=2', 'cursor=99999999999999999999', 'q=%00', 'q=%ED%A0%80', 'q=%', 'q=a&q=b', 'group=%00', 'clientId=%00', 'clientId=x&clientId=y',
+  'cursor=x', 'cursor=%00', 'cursor=1&cursor=2', 'cursor=99999999999999999999', 'q=%00', 'q=%ED%A0%80', 'q=%', 'q=a&q=b', 'group=%00', 'clientId=', 'clientId=%20', 'clientId=%00', 'clientId=x&clientId=y',
   'action=%00', 'action=constructor', 'batchId=x', 'from=2026', 'from=2026-W01', 'to=2026-001', 'from=2026-02-30', 'from=%00', 'to=2026-01-01T24:00:00Z', 'from=-000001-01-01',
   'topics=', 'topics=x', 'topics=commands&topics=clients', 'topics[]=x', 'topics=%00', 'actor=%00', 'target=%00', 'outcome=x', '__proto__=1', '__proto__[a]=1', 'constructor=1', '%00=1', '&&&=',
   'user=%00&action=noop&client=x', 'user=admin@example.com&action=noop&client=%00', 'user=admin@example.com&action=%00&client=x', 'user=a&user=b&action=c&client=d',
@@ -52,13 +52,13 @@ const FIELDS = [
 /** Whatever comes in, on whichever route and from whomever: an answer below 500, and a problem that says what it is. */
 describe('hostile input', () => {
   let env: TestEnvironment;
-  let names: { client: string; command: string };
+  let names: { client: string; rekeyed: string; command: string };
   let callers: [name: string, token: string | null][];
 
   beforeAll(async () => {
     env = await TestEnvironment.create();
     const { id, clientKey } = await env.client('target', { groups: ['floor'] });
-    names = { client: id, command: await env.command(id) };
+    names = { client: id, rekeyed: (await env.client('rekeyed')).id, command: await env.command(id) };
     callers = [['admin', env.token], ['agent', clientKey], ['nobody', null]];
   });
   afterAll(() => env.destroy());
@@ -87,7 +87,8 @@ describe('hostile input', () => {
   const routes = Object.entries(ACCESS_TABLE).map(([route, rule]) => [route, rule] as const);
   /** With the ids of things that are there. */
   const address = (route: string): string =>
-    route.replace('{artifactId}', 'x').replace('{keyId}', 'x').replace('{clientId}', names.client).replace('{name}', 'floor')
+    // The agent that calls keeps its key.
+    route.replace('{id}/rotate-key', `${names.rekeyed}/rotate-key`).replace('{artifactId}', 'x').replace('{keyId}', 'x').replace('{clientId}', names.client).replace('{name}', 'floor')
       .replace(/commands\/\{id\}/, `commands/${names.command}`).replace(/clients\/\{id\}/, `clients/${names.client}`).replace('{id}', 'x');
   const tryAll = async (attempts: Attempt[]): Promise<void> => {
     const faults: string[] = [];
@@ -182,5 +183,10 @@ describe('hostile input', () => {
       ...odd.map((id) => ({ method: 'GET', path: `/api/commands/${names.command}/stream`, headers: { 'Last-Event-ID': id } })),
       ...[...odd, '99999999999999999999', '9999999999999999999', '1.1'].map((id) => ({ method: 'GET', path: '/api/events', headers: { 'Last-Event-ID': id } })),
     ]);
+  });
+
+  it('has left the agent its key, with which all of this was tried', async () => {
+    const [, key] = callers[1] ?? [];
+    expect((await send({ method: 'POST', path: '/api/agents/alive' }, key ?? null)).status).toBeLessThan(300);
   });
 });

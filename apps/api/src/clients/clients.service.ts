@@ -175,19 +175,20 @@ export class ClientsService {
    */
   async select(targets: Targets, action: string, who: Person): Promise<string[]> {
     const names = targets.clientIds ?? [];
+    const ids = names.flatMap((name) => (isUuid(name) ? name.toLowerCase() : []));
     const labels = JSON.stringify(targets.labels ?? {});
     const seen = new Conditions()
       .and('deleted_at IS NULL')
       .and(
         `? OR id::text = ANY(?) OR name = ANY(?) OR groups && ? OR (?::jsonb <> '{}' AND labels @> ?::jsonb)`,
-        targets.all ?? false, names, names, targets.groups ?? [], labels, labels,
+        targets.all ?? false, ids, names, targets.groups ?? [], labels, labels,
       );
     this.rbac.narrowToClients(seen, who, 'commands.create', 'id');
     const rows = await this.database.query<{ id: string; name: string }[]>(`SELECT id, name FROM clients WHERE ${seen.sql} ORDER BY id`, seen.values);
     const known = new Set(rows.flatMap(({ id, name }) => [id, name]));
-    const unknown = names.flatMap((id, index) => (known.has(id) ? [] : [{ path: `targets.clientIds[${index}]`, id }]));
+    const unknown = names.flatMap((id, index) => (known.has(id) || (isUuid(id) && known.has(id.toLowerCase())) ? [] : [{ path: `targets.clientIds[${index}]`, id }]));
     if (unknown.length > 0) throw new UnknownReference('commands.create_batch', 'client', unknown);
-    const named = new Set(names);
+    const named = new Set([...names, ...ids]);
     const meant = rows.filter(({ id, name }) => !named.has(id) && !named.has(name)).map(({ id }) => id);
     const allowed = new Set(await this.rbac.within(who, 'commands.create', action, meant));
     return rows.filter(({ id, name }) => named.has(id) || named.has(name) || allowed.has(id)).map(({ id }) => id);

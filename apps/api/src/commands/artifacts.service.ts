@@ -65,7 +65,7 @@ export class ArtifactsService {
   }
 
   async open(commandId: string, id: string): Promise<{ artifact: ArtifactView; bytes: Readable }> {
-    const artifact = (await this.list(commandId)).items.find((item) => item.id === id);
+    const artifact = (await this.list(commandId)).items.find((item) => item.id === id.toLowerCase());
     if (!artifact) throw new NotFound('artifact');
     // The store may have lost what the row says: that is told before the answer has begun.
     const bytes = await this.store.open(artifact.id);

@@ -125,6 +125,7 @@ export class ListCommandsDto extends PageDto {
   @Tidy()
   @IsOptional()
   @IsString()
+  @MinLength(1)
   @MaxLength(100)
   clientId?: string;
 
@@ -146,13 +147,15 @@ export class ListCommandsDto extends PageDto {
   to?: string;
 }
 
-const ATTEMPT = { type: 'integer', minimum: 1 };
+const MOST_ATTEMPTS = 2 ** 31 - 1;
+const ATTEMPT = { type: 'integer', minimum: 1, maximum: MOST_ATTEMPTS };
 
 @AcceptedBy({ required: [], properties: { attempt: ATTEMPT } })
 export class StartDto {
   @IsOptional()
   @IsInt()
   @Min(1)
+  @Max(MOST_ATTEMPTS)
   attempt?: number;
 }
 
@@ -217,6 +220,7 @@ class ProgressDto {
 export class OutputDto extends StartDto {
   @IsArray()
   @ArrayMaxSize(10_000)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ChunkDto)
   chunks: ChunkDto[];
@@ -244,6 +248,7 @@ class InFlightDto {
 
   @IsInt()
   @Min(1)
+  @Max(MOST_ATTEMPTS)
   attempt: number;
 
   @IsIn(['received', 'started', 'finished'])
@@ -281,12 +286,14 @@ export class SessionDto {
 
   @IsArray()
   @ArrayMaxSize(200)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => AgentActionDto)
   actions: AgentActionDto[];
 
   @IsArray()
   @ArrayMaxSize(10_000)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => InFlightDto)
   inFlight: InFlightDto[];

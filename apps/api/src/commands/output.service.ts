@@ -76,7 +76,9 @@ export class OutputService {
    * Streams history and output from `lastEventId` on, without a gap and without a repeat. An id is `<revision>.<position>`,
    * how far the reader is in the history and in the output. Ends after the command's end; answers false when nothing is left.
    */
-  async watch(id: string, lastEventId: string | undefined, open: () => EventStream): Promise<boolean> {
+  async watch(given: string, lastEventId: string | undefined, open: () => EventStream): Promise<boolean> {
+    // As the news name it.
+    const id = given.toLowerCase();
     const [, revisionText = '0', positionText = '0'] = /^(\d{1,9})\.(\d{1,18})$/.exec(lastEventId ?? '') ?? [];
     const cursor = { revision: Number(revisionText), position: positionText };
     const [state] = await this.database.query<{ status: string; revision: number }[]>('SELECT status, revision FROM commands WHERE id = $1', [id]);

@@ -49,6 +49,7 @@ export class SetGrantsDto {
   /** All grants of the client, and of each group that is named. */
   @IsArray()
   @ArrayMaxSize(1_000)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => GrantDto)
   items: GrantDto[];

@@ -77,7 +77,7 @@ export interface AgentPrincipal {
 }
 
 /** Whether `client`, an id or a name out of an address, is the caller's own; `me` is whichever client the key belongs to. */
-export const isSelf = (agent: AgentPrincipal, client: string): boolean => [agent.id, agent.name, 'me'].includes(client);
+export const isSelf = (agent: AgentPrincipal, client: string): boolean => client.toLowerCase() === agent.id || [agent.name, 'me'].includes(client);
 
 export interface Anonymous {
   type: 'anonymous';

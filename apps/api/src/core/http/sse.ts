@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
+import { NotFound } from '../errors/errors';
 import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
 import { Rota } from './rota';
 
@@ -14,6 +15,8 @@ export class EventStream implements EventSink {
   private readonly endHeartbeat: () => void;
 
   constructor(reply: FastifyReply) {
+    // Nothing could be said on it, and an agent's own would end for it.
+    if (reply.raw.req.method === 'HEAD') throw new NotFound('stream without GET');
     reply.hijack();
     this.response = reply.raw;
     this.response.writeHead(200, {
