@@ -5,8 +5,11 @@ import { exitOf, hasExited, sleep, stopChild } from '../servers/process';
 import { ROOT } from '../start/folder';
 
 const RESTART_MS = 100;
-/** A start waits half a minute for PostgreSQL by itself, and may fail afterwards. */
-const STARTING_MS = 60_000;
+/**
+ * A start looks for PostgreSQL for most of a minute, twice, and gives up half a minute after the last word on a line that went silent. It fails
+ * then, and the next one comes. An exception that nobody heard is found by its stack, however long the process had lived.
+ */
+const STARTING_MS = 180_000;
 
 export interface Exit {
   at: number;
