@@ -218,6 +218,9 @@ it.each([1, 2, 3])('a start lives on when its connection %d is lost in the momen
   await dropDatabase(databaseUrl);
 }, 30_000);
 
+/** The lock of all starts on this database, while one has it. */
+const HELD = `SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND locktype = 'advisory' AND granted`;
+
 it('a start whose way to PostgreSQL is gone without a word says so, and keeps no other from starting', async () => {
   const databaseUrl = await createDatabase();
   const settings = { REDIS_URL: 'redis://localhost', JWT_SECRET: randomUUID() + randomUUID(), DB_QUERY_MS: '2000' };
@@ -228,7 +231,7 @@ it('a start whose way to PostgreSQL is gone without a word says so, and keeps no
   // It holds the lock of all starts, and waits for an answer that never comes.
   network.swallowFrom('UPDATE audit_policy');
   const lost = prepareDatabase(loadConfig({ ...settings, DATABASE_URL: through })).then(() => 'done', () => 'failed');
-  await eventually(async () => expect(await query(databaseUrl, `SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted`)).toHaveLength(1));
+  await eventually(async () => expect(await query(databaseUrl, HELD)).toHaveLength(1));
   network.freeze();
   await prepareDatabase(direct);
   expect(await lost).toBe('failed');

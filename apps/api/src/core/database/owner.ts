@@ -82,7 +82,7 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
     );
     return undefined;
   } finally {
-    await owner.destroy();
+    if (owner.isInitialized) await owner.destroy();
   }
 }
 
