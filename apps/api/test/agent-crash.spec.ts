@@ -93,6 +93,17 @@ describe('a real agent through crashes and outages', () => {
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 
+  it('works on although its disk is full', async () => {
+    const before = agent.connections;
+    const running = await shell();
+    await eventually(() => expect(agent.effects).toBe(1));
+    agent.fillDisk();
+    agent.go();
+    await env.reaches(running, 'completed');
+    await env.reaches(await env.command(clientId, { payload: { echo: 'x'.repeat(100_000) } }), 'completed');
+    expect(agent.connections).toBe(before);
+  });
+
   it('does not share its data folder with a second agent', async () => {
     const id = await shell();
     await eventually(() => expect(agent.effects).toBe(1));

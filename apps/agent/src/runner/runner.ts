@@ -128,6 +128,7 @@ export class Runner {
   async stop(): Promise<void> {
     this.stopping = true;
     await atMost(STOP_GRACE_MS, Promise.all([...this.active.values()].map((attempt) => attempt.over)));
+    this.journal.stopWaiting();
     await Promise.all([...this.active.values()].map((attempt) => this.end(attempt, 'stopping')));
     await Promise.all(this.turns.values());
     // The server takes no output after the result.

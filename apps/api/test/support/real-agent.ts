@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PING_MS } from '../../src/core/http/event-sink';
@@ -94,6 +94,12 @@ export class RealAgent {
   /** Stops it where it is: its connections stay open, and it says nothing. Only `kill` and `destroy` follow. */
   async freeze(): Promise<void> {
     this.child?.kill('SIGSTOP');
+  }
+
+  /** Nothing that it or its commands write may grow beyond what its journal has already. */
+  fillDisk(): void {
+    const { size } = statSync(join(this.dataDir, 'data', 'journal.mdb'));
+    execFileSync('prlimit', ['--pid', `${this.child?.pid}`, `--fsize=${size}:unlimited`]);
   }
 
   async destroy(): Promise<void> {
