@@ -1,13 +1,14 @@
 import type { CommandFrame } from '@gwanje/contracts';
-import { Logger } from '@nestjs/common';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { AgentConfig } from '../config';
-import { wait } from '../waiting';
 import { lockFolder } from './folder-lock';
 import { Journal } from './journal';
+
+const ROOT = resolve(__dirname, '../../../..');
 
 const frame = (attempt = 1): CommandFrame => ({
   id: 'c1',
@@ -84,77 +85,36 @@ describe('Journal', () => {
   });
 
   describe('on a full disk', () => {
-    const file = (): string => join(config.dataDir, 'journal.mdb');
-    /** No file of this process may grow beyond it. */
-    const limit = (bytes: number | 'unlimited'): void =>
-      void execFileSync('prlimit', ['--pid', `${process.pid}`, `--fsize=${bytes}:unlimited`]);
-    const moreThanItsReserve = { success: true, data: 'x'.repeat(12 * 2 ** 20) };
-    let complaints: jest.SpyInstance;
-    const complained = async (times: number): Promise<void> => {
-      while (complaints.mock.calls.length < times) await wait(10);
+    const run = async (scenario: string): Promise<{ answer?: unknown; complaints: number }> => {
+      await journal.close();
+      const program = [join(ROOT, 'apps/agent/test/full-disk.ts'), scenario, config.dataDir];
+      const child = fork(join(ROOT, 'tools/jest/run-from-source.cjs'), program, {
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      });
+      const [said] = (await once(child, 'message')) as [{ answer?: unknown; complaints: number }];
+      if (child.exitCode === null) await once(child, 'exit');
+      journal = new Journal(config);
+      return said;
     };
-    const heard = (): void => undefined;
-
-    // What Jest brings along ends the process by this signal unless somebody hears it.
-    beforeAll(() => process.on('SIGXFSZ', heard));
-    afterAll(() => process.off('SIGXFSZ', heard));
-    beforeEach(async () => {
-      // As an agent does before its first command. What one transaction frees, the second after it writes over.
-      await journal.nextSession();
-      complaints = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
-      // lmdb itself writes there.
-      jest.spyOn(console, 'error').mockImplementation(() => undefined);
-    });
-    afterEach(() => {
-      limit('unlimited');
-      jest.restoreAllMocks();
-    });
 
     it('works on within its reserve', async () => {
-      limit(statSync(file()).size);
-      for (let attempt = 1; attempt <= 20; attempt++) {
-        await journal.received(frame(attempt));
-        await journal.started(frame(attempt));
-        await journal.finished(frame(attempt), { success: true, data: 'x'.repeat(2 ** 20) });
-      }
-      await reopen();
-      expect(journal.get('c1')?.frame.attempt).toBe(20);
-      expect(complaints).not.toHaveBeenCalled();
+      expect(await run('within its reserve')).toEqual({ complaints: 0 });
+      expect(journal.inFlight()).toEqual([{ id: 'c1', attempt: 20, state: 'finished' }]);
     });
 
     it('waits for room', async () => {
-      limit(statSync(file()).size + 2_048);
-      await journal.received(frame());
-      const finished = journal.finished(frame(), moreThanItsReserve);
-      await complained(2);
-      limit('unlimited');
-      expect(await finished).toBe(true);
-      await reopen();
-      expect(journal.get('c1')).toMatchObject({ state: 'finished', result: moreThanItsReserve });
+      expect(await run('room comes')).toMatchObject({ answer: true });
+      expect(journal.get('c1')).toMatchObject({ state: 'finished', result: { data: expect.stringMatching(/^x+$/) } });
     });
 
     it('does not undo by what has waited what came after it', async () => {
-      limit(statSync(file()).size + 2_048);
-      await journal.received(frame());
-      const finished = journal.finished(frame(), moreThanItsReserve);
-      await complained(1);
-      await journal.remove(frame());
-      await journal.received(frame(2));
-      limit('unlimited');
-      expect(await finished).toBe(true);
-      await reopen();
-      expect(journal.all()).toEqual([{ frame: frame(2), state: 'received' }]);
+      expect(await run('more comes')).toMatchObject({ answer: true });
+      expect(journal.inFlight()).toEqual([{ id: 'c1', attempt: 2, state: 'received' }]);
     });
 
     it('waits no longer once the agent stops', async () => {
-      limit(statSync(file()).size + 2_048);
-      await journal.received(frame());
-      const finished = journal.finished(frame(), moreThanItsReserve);
-      await complained(1);
-      journal.stopWaiting();
-      await expect(finished).rejects.toThrow('aborted');
-      await reopen();
-      expect(journal.get('c1')?.state).toBe('received');
+      expect(await run('the agent stops')).toMatchObject({ answer: 'rejected' });
+      expect(journal.inFlight()).toEqual([{ id: 'c1', attempt: 1, state: 'received' }]);
     });
   });
 });
