@@ -22,8 +22,12 @@ const MORE_THAN_ITS_RESERVE = 12 * 2 ** 20;
 
 let complaints = 0;
 Logger.overrideLogger({ log: () => undefined, warn: () => undefined, error: () => complaints++ });
-async function complained(times: number): Promise<void> {
-  while (complaints < times) await wait(10);
+/** Resolves when it has been tried twice. */
+async function finishWithoutRoom(journal: Journal): Promise<{ finished: Promise<boolean> }> {
+  await journal.received(frame(1));
+  const finished = journal.finished(frame(1), result(MORE_THAN_ITS_RESERVE));
+  while (complaints < 2) await wait(10);
+  return { finished };
 }
 
 /** Half a page beyond its size: a commit that needs more fails as on a full disk, by a short write. */
@@ -44,25 +48,19 @@ const SCENARIOS: Record<string, (journal: Journal) => Promise<unknown>> = {
     }
   },
   'room comes': async (journal) => {
-    await journal.received(frame(1));
-    const finished = journal.finished(frame(1), result(MORE_THAN_ITS_RESERVE));
-    await complained(2);
+    const { finished } = await finishWithoutRoom(journal);
     limitFiles('unlimited');
     return finished;
   },
   'more comes': async (journal) => {
-    await journal.received(frame(1));
-    const finished = journal.finished(frame(1), result(MORE_THAN_ITS_RESERVE));
-    await complained(1);
+    const { finished } = await finishWithoutRoom(journal);
     await journal.remove(frame(1));
     await journal.received(frame(2));
     limitFiles('unlimited');
     return finished;
   },
   'the agent stops': async (journal) => {
-    await journal.received(frame(1));
-    const finished = journal.finished(frame(1), result(MORE_THAN_ITS_RESERVE));
-    await complained(1);
+    const { finished } = await finishWithoutRoom(journal);
     journal.stopWaiting();
     return finished.catch(() => 'rejected');
   },
