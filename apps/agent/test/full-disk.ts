@@ -22,6 +22,7 @@ const MORE_THAN_ITS_RESERVE = 12 * 2 ** 20;
 
 let complaints = 0;
 Logger.overrideLogger({ log: () => undefined, warn: () => undefined, error: () => complaints++ });
+
 /** Resolves when it has been tried twice. */
 async function finishWithoutRoom(journal: Journal): Promise<{ finished: Promise<boolean> }> {
   await journal.received(frame(1));

@@ -44,6 +44,7 @@ export class Journal {
     this.db = open({ path, encoding: 'json', overlappingSync: false, eventTurnBatching: false });
     this.reserve(path);
     for (const { key, value } of this.db.getRange()) {
+      // The filler, where it could not be removed.
       if (typeof value === 'string') continue;
       if ('frame' in value) this.entries.set(key, value);
       else this.session = value;
