@@ -104,7 +104,7 @@ describe('Journal', () => {
 
     it('waits for room', async () => {
       expect(await run('room comes')).toMatchObject({ answer: true });
-      expect(journal.get('c1')).toMatchObject({ state: 'finished', result: { data: expect.stringMatching(/^x+$/) } });
+      expect(journal.get('c1')?.result?.data).toHaveLength(12 * 2 ** 20);
     });
 
     it('does not undo by what has waited what came after it', async () => {
