@@ -14,6 +14,7 @@ import { ShellHandler } from './handlers/shell.handler';
 import { SystemInfoHandler } from './handlers/system-info.handler';
 import { Journal } from './journal/journal';
 import { ApiClient } from './link/api-client';
+import { Connections } from './link/connections';
 import { EventStream } from './link/event-stream';
 import { Link } from './link/link';
 import { WebSocketLink } from './link/web-socket';
@@ -58,6 +59,7 @@ function openTracing({ tracing }: AgentConfig): Promise<Tracing> | Tracing {
     { provide: Tracing, useFactory: openTracing, inject: [AgentConfig] },
     { provide: HandlerRegistry, useFactory: registry, inject: [Policy] },
     ApiClient,
+    Connections,
     EventStream,
     Journal,
     Link,

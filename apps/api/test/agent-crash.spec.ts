@@ -127,12 +127,15 @@ describe('a real agent through crashes and outages', () => {
     expect(await history(id)).toEqual(['created', 'dispatched', 'running', 'completed']);
   });
 
-  it('notices a connection that is dead without an end, and takes up the work of meanwhile', async () => {
+  it('notices a connection that is dead without an end, trusts none beside it, and takes up the work of meanwhile', async () => {
+    // Side by side: each keeps a connection of its own for what comes later.
+    await Promise.all(['a', 'b', 'c'].map((echo) => env.command(clientId, { payload: { echo, delayMs: 100 } }).then((id) => env.reaches(id, 'completed'))));
     const before = agent.connections;
     network.freeze();
     const id = await env.command(clientId, { payload: { echo: 1 } });
     await agent.connected(before);
     expect(agent.log).toContain(`no byte for ${SILENCE_MS} ms`);
+    expect(agent.log).not.toContain('/api/agents/session: ');
     await env.reaches(id, 'completed');
   });
 });

@@ -11,6 +11,7 @@ import { NO_SPAN, type Span, Tracing } from '@gwanje/tracing';
 import { Injectable, Logger } from '@nestjs/common';
 import { AgentConfig } from '../config';
 import { backoffMs, messageOf, wait } from '../waiting';
+import { Connections } from './connections';
 import { WebSocketLink } from './web-socket';
 
 export interface Refusal {
@@ -30,15 +31,12 @@ interface CallOptions {
   signal?: AbortSignal;
   headers?: Record<string, string>;
   timeoutMs?: number;
-  /** Of the first try, which may go over a kept connection that is as dead as the stream was; the second gets a new one. */
-  firstTimeoutMs?: number;
   /** One try only: for the last words of an agent that stops. */
   once?: boolean;
 }
 
 const JSON_HEADERS = { 'Content-Type': 'application/json' };
 const REQUEST_TIMEOUT_MS = 15_000;
-const FIRST_SESSION_MS = 8_000;
 /** A line slower than this (256 KiB/s) is given up by an upload and tried again. */
 const SLOWEST_BYTES_PER_MS = 262;
 
@@ -62,6 +60,7 @@ export class ApiClient {
 
   constructor(
     private readonly config: AgentConfig,
+    private readonly connections: Connections,
     private readonly socket: WebSocketLink,
     private readonly tracing: Tracing,
   ) {}
@@ -69,7 +68,7 @@ export class ApiClient {
   /** Always over HTTP: it comes before the connection. */
   session(body: SessionRequest, signal?: AbortSignal): Promise<Answer<SessionResponse>> {
     const call = { path: '/api/agents/session', body: JSON.stringify(body) };
-    return this.repeat<SessionResponse>(call, { signal, headers: JSON_HEADERS, firstTimeoutMs: FIRST_SESSION_MS });
+    return this.repeat<SessionResponse>(call, { signal, headers: JSON_HEADERS });
   }
 
   /** Keeps the promise of the event stream until the signal fires: says that this agent lives when it has said nothing else for a while. */
@@ -104,14 +103,13 @@ export class ApiClient {
 
   /** One try. Rejects for more than `most` bytes, and for anything but the whole answer. */
   async download(path: string, most: number): Promise<Buffer> {
-    const response = await fetch(this.config.serverUrl + path, {
-      headers: { Authorization: `Bearer ${this.config.clientKey}` },
+    const response = await this.connections.fetch(path, {
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS + Math.ceil(most / SLOWEST_BYTES_PER_MS)),
     });
     if (!response.ok || !response.body) throw new Error(`${path}: the server answered ${response.status}`);
     const parts: Uint8Array[] = [];
     let size = 0;
-    for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const part of response.body as AsyncIterable<Uint8Array>) {
       size += part.length;
       if (size > most) throw new Error(`${path}: more than ${most} bytes came`);
       parts.push(part);
@@ -139,6 +137,7 @@ export class ApiClient {
       } catch (error) {
         options.signal?.throwIfAborted();
         if (options.once) throw error;
+        if ((error as Error).name === 'TimeoutError') this.connections.renew();
         if (failures % 10 === 0) this.log.warn(`${call.path}: ${messageOf(error)}; trying again`);
       }
       await wait(backoffMs(failures), options.signal);
@@ -160,9 +159,7 @@ export class ApiClient {
   }
 
   private async tryOnce<T>(call: Call, options: CallOptions, isFirst: boolean, span: Span): Promise<Answer<T>> {
-    const timeout = AbortSignal.timeout(
-      (isFirst ? options.firstTimeoutMs : undefined) ?? options.timeoutMs ?? REQUEST_TIMEOUT_MS,
-    );
+    const timeout = AbortSignal.timeout(options.timeoutMs ?? REQUEST_TIMEOUT_MS);
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
     const { frame } = call;
     const { traceparent } = span;
@@ -183,9 +180,9 @@ export class ApiClient {
     signal: AbortSignal,
     traceparent?: string,
   ): Promise<FrameAnswer> {
-    const response = await fetch(this.config.serverUrl + path, {
+    const response = await this.connections.fetch(path, {
       method: 'POST',
-      headers: { ...headers, ...(traceparent && { traceparent }), Authorization: `Bearer ${this.config.clientKey}` },
+      headers: { ...headers, ...(traceparent && { traceparent }) },
       body,
       signal,
     });

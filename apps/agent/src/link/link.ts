@@ -9,6 +9,7 @@ import { Updater } from '../update/updater';
 import { VERSION } from '../version';
 import { messageOf, spreadMs, wait } from '../waiting';
 import { ApiClient } from './api-client';
+import { Connections } from './connections';
 import { EventStream } from './event-stream';
 import { isCancel, isCommand, isUpdate, UpgradeRefused } from './transport';
 import { WebSocketLink } from './web-socket';
@@ -29,6 +30,7 @@ export class Link {
   constructor(
     private readonly config: AgentConfig,
     private readonly api: ApiClient,
+    private readonly connections: Connections,
     private readonly stream: EventStream,
     private readonly socket: WebSocketLink,
     private readonly journal: Journal,
@@ -48,6 +50,7 @@ export class Link {
         this.log.warn('the connection ended');
       } catch (error) {
         if (!signal.aborted) this.log.warn(`no connection: ${messageOf(error)}`);
+        this.connections.renew();
       }
       const pause = Math.max(this.pauseMs, spreadMs(this.failures++));
       await wait(pause, signal).catch(() => undefined);

@@ -8,6 +8,7 @@ import type { Handler, HandlerContext, HandlerResult } from '../handlers/handler
 import { HandlerRegistry } from '../handlers/handler-registry';
 import { Journal } from '../journal/journal';
 import { ApiClient } from '../link/api-client';
+import { Connections } from '../link/connections';
 import { WebSocketLink } from '../link/web-socket';
 import { Policy } from '../policy/policy';
 import { PayloadCheck } from './payload-check';
@@ -51,7 +52,7 @@ describe('Runner', () => {
       dataDir: mkdtempSync(join(tmpdir(), 'gwanje-')),
       ownPaths: [],
     };
-    const api = new ApiClient(config, new WebSocketLink(config), Tracing.OFF);
+    const api = new ApiClient(config, new Connections(config), new WebSocketLink(config), Tracing.OFF);
     const ok = { ok: true as const, body: undefined };
     jest.spyOn(api, 'start').mockImplementation(async () => {
       return startStatus === 200 ? ok : { ok: false, status: startStatus, detail: '' };
