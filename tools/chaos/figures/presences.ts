@@ -10,7 +10,7 @@ export interface Presence {
   connectionId: string | null;
 }
 
-const LOOK_MS = 20;
+const LOOK_MS = 50;
 
 export async function presences(url: string): Promise<Map<string, Presence>> {
   return withClient(url, read);
@@ -29,7 +29,7 @@ export async function whenEach(
   // One connection for all looks: to log in again for each would take the machine from those who are looked at.
   await withClient(url, async (client) => {
     while (left.size > 0 && performance.now() - began < boundMs) {
-      const now = await read(client);
+      const now = await read(client, [...left]);
       for (const id of left) {
         const presence = now.get(id);
         if (!presence || !happened(presence)) continue;
@@ -42,9 +42,11 @@ export async function whenEach(
   return when;
 }
 
-async function read(client: Client): Promise<Map<string, Presence>> {
+/** All of them where nobody is named. */
+async function read(client: Client, ids?: readonly string[]): Promise<Map<string, Presence>> {
   const { rows } = await client.query<Presence>(
-    `SELECT id, status, gateway_id AS "gatewayId", connection_id AS "connectionId" FROM clients`,
+    `SELECT id, status, gateway_id AS "gatewayId", connection_id AS "connectionId" FROM clients WHERE $1::uuid[] IS NULL OR id = ANY ($1)`,
+    [ids],
   );
   return new Map(rows.map((row) => [row.id, row]));
 }

@@ -180,19 +180,23 @@ export class HttpLink {
   }
 
   private upgrade({ method, url, rawHeaders }: IncomingMessage, near: Socket, head: Buffer): void {
-    const far = connect(this.target(this.turn++), '127.0.0.1', () => {
-      const lines = rawHeaders.reduce((text, word, at) => text + word + (at % 2 ? '\r\n' : ': '), '');
-      far.write(`${method} ${url} HTTP/1.1\r\n${lines}\r\n`);
-      far.write(head);
-      near.pipe(far).pipe(near);
-    });
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      socket.on('error', () => undefined);
-      socket.once('close', () => other.destroy());
-    }
+    const lines = rawHeaders.reduce((text, word, at) => text + word + (at % 2 ? '\r\n' : ': '), '');
+    const first = this.turn++;
+    const reach = (tries: number): void => {
+      const far = connect(this.target(first + tries), '127.0.0.1', () => {
+        far.write(`${method} ${url} HTTP/1.1\r\n${lines}\r\n`);
+        far.write(head);
+        near.pipe(far).pipe(near);
+        far.once('close', () => near.destroy());
+      });
+      near.once('close', () => far.destroy());
+      far.on('error', ({ code }: NodeJS.ErrnoException) => {
+        if (code === 'ECONNREFUSED' && tries + 1 < this.targets.length) reach(tries + 1);
+        else near.destroy();
+      });
+    };
+    near.on('error', () => undefined);
+    reach(0);
   }
 
   private target(turn: number): number {
