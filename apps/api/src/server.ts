@@ -9,6 +9,7 @@ import type { Server } from 'node:https';
 import { AppModule } from './app.module';
 import { AgentKeys } from './core/access/access';
 import type { Config } from './core/config/config';
+import { refuseMalformed } from './core/errors/malformed';
 import { refuseAddress } from './core/errors/problem.filter';
 import { boundAnswers } from './core/http/answers';
 import { BODY_BYTES, readBodies } from './core/http/bodies';
@@ -42,6 +43,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     },
     forceCloseConnections: true,
     frameworkErrors: refuseAddress,
+    clientErrorHandler: refuseMalformed,
     // Names may have 100 characters and e-mails 254, each of up to 12 when percent-encoded.
     routerOptions: { maxParamLength: 4096 },
     trustProxy: config.TRUST_PROXY === '' ? false : config.TRUST_PROXY.split(','),

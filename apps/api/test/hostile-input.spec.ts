@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { ACCESS_TABLE } from './support/access-table';
 import { TestEnvironment } from './support/environment';
 
@@ -152,7 +154,7 @@ describe('hostile input', () => {
   it.each(routes.filter(([, rule]) => rule.body))('in the fields of %s', async (route, rule) => {
     const [method = '', path = ''] = route.split(' ');
     const usual = rule.body?.({ client: names.client, user: 'admin@example.com' }) ?? {};
-    const text = (field: string, value: string): string => {
+    const written = (field: string, value: string): string => {
       const others = Object.entries(usual).filter(([name]) => name !== field).map(([name, other]) => `${JSON.stringify(name)}:${JSON.stringify(other)}`);
       return `{${[...others, `"${field}":${value}`].join(',')}}`;
     };
@@ -160,13 +162,13 @@ describe('hostile input', () => {
     // Unknown fields are refused before their values are looked at: one value tells which are known.
     const optional: string[] = [];
     for (const field of FIELDS) {
-      const { problem } = await send({ method, path: address(path), type: 'application/json', body: text(field, '[[]]') }, token ?? null);
+      const { problem } = await send({ method, path: address(path), type: 'application/json', body: written(field, '[[]]') }, token ?? null);
       if (!problem?.detail?.includes(`property ${field} should not exist`)) optional.push(field);
     }
     const fields = [...new Set([...Object.keys(usual), ...optional])];
     const faults: string[] = [];
     for (const value of VALUES) await Promise.all(fields.map(async (field) => {
-      const fault = faultOf(await send({ method, path: address(path), type: 'application/json', body: text(field, value) }, token ?? null));
+      const fault = faultOf(await send({ method, path: address(path), type: 'application/json', body: written(field, value) }, token ?? null));
       if (fault) faults.push(`${field}: ${value.slice(0, 60)}: ${fault}`);
     }));
     expect(faults).toEqual([]);
@@ -183,6 +185,28 @@ describe('hostile input', () => {
       ...odd.map((id) => ({ method: 'GET', path: `/api/commands/${names.command}/stream`, headers: { 'Last-Event-ID': id } })),
       ...[...odd, '99999999999999999999', '9999999999999999999', '1.1'].map((id) => ({ method: 'GET', path: '/api/events', headers: { 'Last-Event-ID': id } })),
     ]);
+  });
+
+  it('that is not HTTP, or has no measure', async () => {
+    const say = async (bytes: string): Promise<Answer> => {
+      const socket = connect(Number(new URL(env.url).port), '127.0.0.1').end(bytes);
+      const [head = '', body = '{}'] = (await text(socket)).split('\r\n\r\n');
+      const problem = JSON.parse(body) as Answer['problem'];
+      expect(head).toContain(`X-Request-Id: ${problem?.requestId}`);
+      return { status: Number(head.split(' ')[1]), type: /content-type: (.*)/i.exec(head)?.[1] ?? '', problem };
+    };
+    const get = 'GET /health/live HTTP/1.1\r\nHost: x\r\n';
+    const wrong: [bytes: string, status: number, code: string][] = [
+      ['nonsense\r\n\r\n', 400, 'bad_request'],
+      [`${get}Content-Length: x\r\n\r\n`, 400, 'bad_request'],
+      [`${get}A${'\u0000'}B: 1\r\n\r\n`, 400, 'bad_request'],
+      [`${get}X: ${'x'.repeat(100_000)}\r\n\r\n`, 431, 'request_header_fields_too_large'],
+      [`GET /${'x'.repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, 'request_header_fields_too_large'],
+    ];
+    for (const [bytes, status, code] of wrong) {
+      const answer = await say(bytes);
+      expect([bytes.slice(0, 60), faultOf(answer), answer]).toMatchObject([bytes.slice(0, 60), null, { status, type: 'application/problem+json', problem: { code } }]);
+    }
   });
 
   it('has left the agent its key, with which all of this was tried', async () => {

@@ -8,8 +8,6 @@ const AT_ONCE = 32;
 const AT_ONE_TIME = 500;
 const PATIENCE_MS = 20_000;
 const MOST_FAULTS = 20;
-/** Node's own answers, given before the server sees the request. */
-const BEFORE_THE_SERVER = [400, 408, 431];
 
 export interface FuzzOutcome {
   sent: number;
@@ -92,9 +90,7 @@ async function judge(response: IncomingMessage): Promise<{ status: number; fault
   for await (const part of response as AsyncIterable<string>) text += part;
   if (status >= 500) return { status, fault: `${status} ${text.slice(0, 500)}` };
   if (type.startsWith('application/problem+json')) return { status };
-  return BEFORE_THE_SERVER.includes(status)
-    ? { status }
-    : { status, fault: `${status} as ${type}: ${text.slice(0, 200)}` };
+  return { status, fault: `${status} as ${type}: ${text.slice(0, 200)}` };
 }
 
 function describe({ caller, method, path, headers, body }: Attempt): string {

@@ -16,7 +16,7 @@ export interface Problem {
 }
 
 /** `Payload Too Large` is `payload_too_large`. */
-const codeOf = (status: number): string => (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
+export const codeOf = (status: number): string => (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
 
 /** What the caller is told of an error; the only place that decides a status. */
 export function describe(error: unknown): Problem {

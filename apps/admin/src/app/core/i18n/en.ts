@@ -144,6 +144,8 @@ export const en = {
     no_secret: 'Only webhooks have a secret.',
     wrong_role: 'This part of the server does not answer that. Tell whoever runs it.',
     upgrade_required: 'This address takes only connections of another kind.',
+    request_timeout: 'The request did not arrive whole in time. Try again.',
+    request_header_fields_too_large: 'The address is longer than the server takes.',
     email_taken: 'There is an account of this e-mail already.',
     name_taken: 'The name is taken already.',
     last_admin: 'This is the last admin. Make another one first.',

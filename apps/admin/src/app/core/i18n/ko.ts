@@ -144,6 +144,8 @@ export const ko: Catalogue = {
     no_secret: '비밀 키는 웹훅에만 있습니다.',
     wrong_role: '서버의 이 부분은 그 요청을 처리하지 않습니다. 서버 운영자에게 알려 주세요.',
     upgrade_required: '이 주소는 다른 종류의 연결만 받습니다.',
+    request_timeout: '요청이 제시간에 모두 도착하지 않았습니다. 다시 시도해 주세요.',
+    request_header_fields_too_large: '주소가 서버가 받을 수 있는 것보다 깁니다.',
     email_taken: '이 이메일을 쓰는 계정이 이미 있습니다.',
     name_taken: '이미 사용 중인 이름입니다.',
     last_admin: '마지막 관리자입니다. 먼저 다른 관리자를 만드세요.',
