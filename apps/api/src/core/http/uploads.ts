@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 import type { AgentKeys } from '../access/access';
 import { BYTES_ROUTE } from './bodies';
 
@@ -18,8 +18,7 @@ export function admitUploads(fastify: FastifyInstance, keys: AgentKeys): void {
     if (next) next();
     else free++;
   };
-  fastify.addHook('onRequest', async ({ headers, raw, routeOptions }, reply) => {
-    if (routeOptions.url !== BYTES_ROUTE || raw.method !== 'POST') return;
+  const hold: onRequestAsyncHookHandler = async ({ headers, raw }, reply) => {
     const key = /^Bearer (sk_\S+)$/i.exec(headers.authorization ?? '')?.[1];
     if (!key || !(await keys.find(key))) {
       for (const name of OF_A_BODY) delete headers[name];
@@ -31,5 +30,8 @@ export function admitUploads(fastify: FastifyInstance, keys: AgentKeys): void {
     raw.setTimeout(SILENCE_MS, () => raw.destroy());
     // The store may take its time.
     raw.once('end', () => raw.setTimeout(0));
+  };
+  fastify.addHook('onRoute', (route) => {
+    if (route.url === BYTES_ROUTE && route.method === 'POST') route.onRequest = [route.onRequest ?? [], hold].flat();
   });
 }
