@@ -250,9 +250,16 @@ export const BUGS: readonly Bug[] = [
     nemeses: named('killed backends of PostgreSQL', 'PostgreSQL immediate restart'),
   },
   {
-    name: 'a group is tried again when nobody knows whether it was written',
-    patches: [replace(`${API}core/database/group-commit.ts`, 'if (half === 0 || isAway(error))', 'if (half === 0)')],
-    nemeses: named('commit that succeeds, and its caller sees a reset'),
+    name: 'what nobody knows to be written is answered as if it were',
+    patches: [
+      replace(
+        `${API}core/database/group-commit.ts`,
+        'if (half === 0 || isAway(error)) for',
+        'if (isAway(error)) for (const { resolve } of group) resolve(undefined as R);\n      else if (half === 0) for',
+      ),
+    ],
+    nemeses: named('killed backends of PostgreSQL', 'PostgreSQL immediate restart'),
+    load: { rate: 40 },
   },
   {
     name: 'a retry leaves no audit row',
@@ -293,7 +300,11 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a statement waits for its answer for ever',
-    patches: [drop(`${API}core/database/hot-database.ts`, 'query_timeout: settings.queryMs,')],
+    // In either pool: the one that gives up has the silent connections of the other cut, too.
+    patches: [
+      drop(`${API}core/database/hot-database.ts`, 'query_timeout: settings.queryMs,'),
+      drop(`${API}core/database/database.module.ts`, 'query_timeout: config.DB_QUERY_MS,'),
+    ],
     nemeses: [onPostgresLine('half-open connections')],
   },
   {

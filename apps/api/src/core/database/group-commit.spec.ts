@@ -31,4 +31,15 @@ describe('GroupCommit', () => {
     expect(settled.map((one) => (one.status === 'fulfilled' ? one.value : (one.reason as Error).message))).toEqual(['a', '1 failed', 'b', 'c', 'd']);
     expect(groups.filter((group) => !group.includes('poison'))).toEqual([['a'], ['b', 'c', 'd']]);
   });
+
+  it('asks once, and tells everybody, where nobody knows what was written', async () => {
+    const groups: string[][] = [];
+    const commits = new GroupCommit<string, string>((items) => {
+      groups.push(items);
+      return Promise.reject(new Error('Connection terminated unexpectedly'));
+    });
+    const settled = await Promise.allSettled(['a', 'b', 'c'].map((item) => commits.add(item)));
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(groups).toEqual([['a', 'b', 'c']]);
+  });
 });
