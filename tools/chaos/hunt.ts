@@ -1,6 +1,6 @@
 import { messageOf } from '../servers/process';
 import type { Backends } from './backends';
-import { BUGS, type Bug } from './bugs';
+import type { Bug } from './bugs';
 import { FAULTS } from './checker';
 import { describeOutcome } from './report';
 import { run } from './run';
@@ -14,10 +14,9 @@ const TRIES = 2;
 export async function hunt(
   backends: Backends,
   seed: number,
-  only: readonly string[] | undefined,
+  bugs: readonly Bug[],
   say: (line: string) => void,
 ): Promise<boolean> {
-  const bugs = BUGS.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
   // What is found without a bug would be found with each of them.
   const control = await find(backends, seed, {
     name: 'no bug',
