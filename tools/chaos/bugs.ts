@@ -232,6 +232,8 @@ export const BUGS: readonly Bug[] = [
       ),
     ],
     nemeses: named('SIGSTOP of an agent beyond every time-out', 'SIGKILL of an agent'),
+    // Less time than a slow command takes: most of them end in doubt.
+    load: { slow: true, rate: 8, timeoutMs: 1_200 },
   },
   {
     name: 'the answer does not wait for the commit',
