@@ -40,13 +40,16 @@ async function putInDoubt(client: Client): Promise<void> {
 }
 
 async function bringBack(client: Client): Promise<void> {
-  const { rows } = await client.query<{ name: string; stamp: string }>(
-    `SELECT quote_ident(table_name) AS name, quote_ident(column_name) AS stamp FROM information_schema.columns
-     WHERE table_schema = 'public' AND udt_name = 'xid8'`,
+  const { rows } = await client.query<{ name: string; stamp: string; type: 'xid8' | 'pg_snapshot' }>(
+    `SELECT quote_ident(table_name) AS name, quote_ident(column_name) AS stamp, udt_name AS type FROM information_schema.columns
+     WHERE table_schema = 'public' AND udt_name IN ('xid8', 'pg_snapshot')`,
   );
-  for (const { name, stamp } of rows) {
-    // Up to where a rule has looked is now; everything else was long ago.
-    const value = stamp === 'told_below' ? 'pg_snapshot_xmin(pg_current_snapshot())' : `'3'::xid8`;
-    await client.query(`UPDATE ${name} SET ${stamp} = ${value} WHERE ${stamp} > pg_current_xact_id()`);
+  for (const { name, stamp, type } of rows) {
+    // What a rule has seen, and up to where it has looked, is now; everything else was long ago.
+    const [value, latest] =
+      type === 'pg_snapshot' ? ['pg_current_snapshot()', `pg_snapshot_xmax(${stamp})`]
+      : stamp === 'told_below' ? ['pg_snapshot_xmin(pg_current_snapshot())', stamp]
+      : [`'3'::xid8`, stamp];
+    await client.query(`UPDATE ${name} SET ${stamp} = ${value} WHERE ${latest} > pg_current_xact_id()`);
   }
 }

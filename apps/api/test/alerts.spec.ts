@@ -163,6 +163,31 @@ describe('alerts', () => {
     await eventually(() => expect(heard(id)).toHaveLength(5));
   });
 
+  it('takes nothing for news that had failed before the rule was there, whatever transaction was open then', async () => {
+    const client = await env.client('forgiven');
+    const agent = await env.connect(client);
+    const { Client } = await import('pg');
+    const open = new Client({ connectionString: env.databaseUrl });
+    await open.connect();
+    await open.query('BEGIN');
+    await open.query('SELECT pg_current_xact_id()');
+    const before = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(1));
+    await end(client.id, client.clientKey, before, false);
+    const failures = await rule({ kind: 'command_failed', clientId: client.id });
+    const rate = await rule({ kind: 'error_rate', clientId: client.id, percent: 50, minutes: 5, atLeast: 1 });
+    await open.query('COMMIT');
+    await open.end();
+    await looked(failures.id);
+    await looked(rate.id);
+    expect([...(await alerts(failures.id)), ...(await alerts(rate.id))]).toEqual([]);
+    const after = await env.command(client.id);
+    await eventually(() => expect(agent.received).toHaveLength(2));
+    await end(client.id, client.clientKey, after, false);
+    await eventually(async () => expect((await alerts(failures.id)).map(({ subject }) => subject.id)).toEqual([after]));
+    await eventually(async () => expect(await alerts(rate.id)).toMatchObject([{ detail: { ended: 1, failed: 1 } }]));
+  });
+
   it('misses no failure of a transaction that commits late', async () => {
     const client = await env.client('late');
     const { id } = await rule({ kind: 'command_failed', clientId: client.id });

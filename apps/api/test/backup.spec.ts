@@ -94,9 +94,10 @@ describeWith('postgresql', DEBIAN_POSTGRES)('a backup', () => {
     await restore(path('backup'), url, path('ahead'));
     const ahead = `(pg_current_xact_id()::text::bigint + 1000000)::text::xid8`;
     await query(url, `UPDATE command_logs SET xid = ${ahead}`);
-    await query(url, `INSERT INTO alert_rules (id, name, enabled, condition, channels, told_below) VALUES (gen_random_uuid(), 'r', false, '{}', '{}', ${ahead})`);
+    await query(url, `INSERT INTO alert_rules (id, name, enabled, condition, channels, told_below, past)
+      SELECT gen_random_uuid(), 'r', false, '{}', '{}', x, (x::text || ':' || x::text || ':')::pg_snapshot FROM (SELECT ${ahead} AS x) x`);
     await settle(url);
-    expect(await query(url, 'SELECT 1 FROM alert_rules WHERE told_below > pg_current_xact_id()')).toEqual([]);
+    expect(await query(url, 'SELECT 1 FROM alert_rules WHERE greatest(told_below, pg_snapshot_xmax(past)) > pg_current_xact_id()')).toEqual([]);
     expect(await query(url, `SELECT DISTINCT xid::text FROM command_logs`)).toEqual([{ xid: '3' }]);
   });
 

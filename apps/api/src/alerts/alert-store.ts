@@ -10,6 +10,8 @@ export interface WatchedRule {
   name: string;
   condition: AlertCondition;
   channels: string[];
+  /** The snapshot of PostgreSQL that it began with: what was to be seen in it does not count. */
+  past: string;
 }
 
 export interface Finding {

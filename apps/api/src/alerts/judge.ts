@@ -38,7 +38,7 @@ export class Judge {
       case 'client_offline':
         return { ...(await this.offline(rule, condition, on)), toldBelow: horizon };
       case 'command_failed':
-        return this.failures(condition, toldBelow, horizon, on);
+        return this.failures(rule, condition, toldBelow, horizon, on);
       case 'backlog':
         return { ...(await this.backlog(rule, condition, on)), toldBelow: horizon };
       case 'error_rate':
@@ -67,8 +67,8 @@ export class Judge {
     return { fires, resolves: over.map(({ id }) => id) };
   }
 
-  private async failures(condition: Of<'command_failed'>, from: string, to: string, on: Queries): Promise<Verdict> {
-    const conditions = history(condition, from, to, FAILURES);
+  private async failures(rule: WatchedRule, condition: Of<'command_failed'>, from: string, to: string, on: Queries): Promise<Verdict> {
+    const conditions = history(rule, condition, from, to, FAILURES);
     // All failures of one transaction together: the next look begins behind a whole one.
     const rows = await on.query<(Finding & { xid: string })[]>(
       `SELECT 'command' AS "subjectType", m.id AS "subjectId", m.action || ' @ ' || c.name AS "subjectName", c.id AS "clientId", l.attempt,
@@ -97,7 +97,7 @@ export class Judge {
   private async errorRate(
     rule: WatchedRule, condition: Of<'error_rate'>, from: string, to: string, on: Queries,
   ): Promise<Omit<Verdict, 'toldBelow'>> {
-    const conditions = history(condition, from, to, ENDS);
+    const conditions = history(rule, condition, from, to, ENDS);
     await on.query(
       `INSERT INTO alert_tallies (rule_id, minute, ended, failed)
        SELECT ${conditions.bind('?::uuid', rule.id)}, date_trunc('minute', l.created_at), count(*), count(*) FILTER (WHERE l.event_type <> 'completed')
@@ -133,9 +133,10 @@ function scoped({ group, labels, clientId }: AlertScope): Conditions {
 }
 
 /** Conditions on `command_logs l`, `commands m` and `clients c`: what ended like this between two points of the history. */
-function history(condition: Of<'command_failed' | 'error_rate'>, from: string, to: string, ends: readonly CommandState[]): Conditions {
+function history({ past }: WatchedRule, condition: Of<'command_failed' | 'error_rate'>, from: string, to: string, ends: readonly CommandState[]): Conditions {
   return scoped(condition)
     .and('l.xid >= ?::text::xid8 AND l.xid < ?::text::xid8', from, to)
+    .and('NOT pg_visible_in_snapshot(l.xid, ?::text::pg_snapshot)', past)
     .and('l.event_type = ANY(?)', ends)
     .and(STAYED)
     .given('m.action = ?', condition.action);

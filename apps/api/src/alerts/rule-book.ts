@@ -88,7 +88,7 @@ export class RuleBook {
   private async startAnew(id: string, transaction: EntityManager): Promise<AlertNews> {
     const over = await this.store.resolve(id, null, transaction);
     await transaction.query('DELETE FROM alert_tallies WHERE rule_id = $1', [id]);
-    await transaction.query(`UPDATE alert_rules SET told_below = pg_snapshot_xmin(pg_current_snapshot()), judged_at = '-infinity' WHERE id = $1`, [id]);
+    await transaction.query(`UPDATE alert_rules SET told_below = DEFAULT, past = DEFAULT, judged_at = DEFAULT WHERE id = $1`, [id]);
     return over;
   }
 

@@ -62,7 +62,7 @@ export class Watchman implements OnApplicationBootstrap, OnApplicationShutdown {
     const news: AlertNews[] = [];
     const rule = await this.database.transaction(async (transaction) => {
       const [due] = await transaction.query<(WatchedRule & { toldBelow: string })[]>(
-        `SELECT id, name, condition, channels, told_below::text AS "toldBelow" FROM alert_rules
+        `SELECT id, name, condition, channels, past::text AS past, told_below::text AS "toldBelow" FROM alert_rules
          WHERE enabled AND judged_at <= now() - make_interval(secs => $1) ORDER BY judged_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
         [(ROUNDS_BETWEEN_LOOKS * this.config.SWEEP_MS) / 1000],
       );

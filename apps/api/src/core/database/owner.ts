@@ -22,6 +22,7 @@ import { AlertDigests1700000000016 } from './migrations/0016-alert-digests';
 import { LighterRows1700000000017 } from './migrations/0017-lighter-rows';
 import { RefusalsInTheDatabase1700000000018 } from './migrations/0018-refusals-in-the-database';
 import { LateTimeOut1700000000019 } from './migrations/0019-late-time-out';
+import { PastOfAlertRules1700000000020 } from './migrations/0020-past-of-alert-rules';
 import { SteadyClient } from './steady-client';
 
 /** In the order of their names. */
@@ -29,7 +30,7 @@ export const MIGRATIONS = [
   Foundation1700000000001, Rights1700000000002, AuditSeals1700000000003, Sessions1700000000004, SecondFactor1700000000005,
   AccountsAndRefusals1700000000006, Reach1700000000007, StatusIndex1700000000008, Operations1700000000009, SessionOrdinals1700000000010,
   ExportNews1700000000011, Alerts1700000000012, Traces1700000000013, SealedPayloads1700000000014, AlertNews1700000000015, AlertDigests1700000000016,
-  LighterRows1700000000017, RefusalsInTheDatabase1700000000018, LateTimeOut1700000000019,
+  LighterRows1700000000017, RefusalsInTheDatabase1700000000018, LateTimeOut1700000000019, PastOfAlertRules1700000000020,
 ];
 
 /** The role that the server works with. It exists once in a cluster, holds no login, and is granted to the server's own. */
