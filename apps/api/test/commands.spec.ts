@@ -429,7 +429,8 @@ describe('the route of one command', () => {
 
   it('gives every row an id that sorts by time', async () => {
     const id = await env.command((await env.client('by-time')).id);
-    const rows = await env.sql<{ id: string; at: string }>('SELECT id, extract(epoch FROM created_at) * 1000 AS at FROM command_logs WHERE command_id = $1', [id]);
+    const rows = await env.sql<{ id: string; at: string }>('SELECT id, extract(epoch FROM at) * 1000 AS at FROM audit_log WHERE target_id = $1', [id]);
+    expect(rows).toHaveLength(1);
     for (const uuid of [id, ...rows.map((row) => row.id)]) {
       expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]/);
       expect(Math.abs(Number.parseInt(uuid.replace('-', '').slice(0, 12), 16) - Number(rows[0]?.at))).toBeLessThan(60_000);

@@ -11,7 +11,7 @@ import { redisOfThisWorker } from './support/redis-of-this-worker';
 import { ServerProcess } from './support/server-process';
 
 const AGENTS = 1_000;
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 180_000;
 const ORDERS = 5;
 
 describe('a rolling restart of all servers under a thousand agents', () => {

@@ -6,8 +6,8 @@ import type { Person } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
 import type { Statement } from '../core/database/statement';
 import type { Moved } from './command-metrics';
-import { type CommandView, VIEW } from './command-view';
-import { type Outstanding, OUTSTANDING } from './outstanding';
+import { asRecord, type NewCommand } from './new-command';
+import { type Claimed, OUTSTANDING } from './outstanding';
 
 /** A row that this transaction has locked. */
 export interface LockedCommand {
@@ -41,32 +41,12 @@ export interface Move {
   data?: object;
 }
 
-export interface NewCommand {
+/** How a new command was stored, at `createdAt`. */
+export interface Stored {
   id: string;
-  clientId: string;
-  batchId: string | null;
-  action: string;
-  payload: Record<string, unknown>;
-  priority: number;
-  timeoutMs: number;
-  notBefore: string | null;
-  expiresAt: string | null;
-  maxAttempts: number;
-  createdBy: string;
-  /** The version of the creator's rights by which it was allowed. */
-  rightsVersion: number;
-  /** Parameters that are shown to nobody but the agent. They are not in `payload`. */
-  secretParameters: string[];
-  /** Their values, as `PayloadSecrets` sealed them. */
-  sealedSecrets: Buffer | null;
-  /** Of the trace that it belongs to, if it does. */
-  traceparent?: string | undefined;
-}
-
-/** A command that was claimed for its client. */
-export interface Claimed extends Outstanding {
-  /** How long it waited since it was created, or since it was due. */
-  seconds: number;
+  createdAt: Date;
+  /** As `dispatched`. */
+  handedOut: boolean;
 }
 
 /** The columns of a LockedCommand. */
@@ -89,6 +69,38 @@ export const STARVING = `c.status = 'online'
     SELECT (p.priority = ${EMERGENCY_PRIORITY})::integer FROM commands p
     WHERE p.client_id = c.id AND ${CLAIMABLE} ORDER BY p.priority DESC, p.id LIMIT 1)`;
 
+/**
+ * SQL on `new n`, whose clients are held: it may be stored as handed out, so that no claim has to move it. Its client is online and has a slot left
+ * (for an emergency, one more), and nothing that waits for it should go before. `place` is its place among those of its client that come with it.
+ */
+const MAY_GO = `n.due AND EXISTS (
+  SELECT FROM clients c WHERE c.id = n."clientId" AND c.status = 'online'
+    AND n.place + (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running'))
+      <= c.concurrency + (n.priority = ${EMERGENCY_PRIORITY})::integer
+    AND NOT EXISTS (SELECT FROM commands p WHERE p.client_id = c.id AND p.priority >= n.priority AND ${CLAIMABLE}))`;
+
+/** SQL: `added`, the rows of commands that are stored as `rows` have them, with their history. `goes` says which of them are handed out. */
+const storing = (rows: string, goes: string): string => `
+  WITH given AS (
+    SELECT *, coalesce("notBefore" <= now(), true) AND coalesce("expiresAt" > now(), true) AS due FROM (${rows}) rows
+  ), new AS (
+    SELECT *, row_number() OVER (PARTITION BY "clientId", due ORDER BY priority DESC, id) AS place FROM given
+  ), added AS (
+    INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
+      authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent, status, revision, dispatched_at, deadline_at)
+    SELECT id, "clientId", "batchId", action, payload, priority, "timeoutMs", "notBefore", coalesce("notBefore", now()), "expiresAt", "maxAttempts",
+      "createdBy", "createdBy", "rightsVersion", "secretParameters", "sealedSecrets", traceparent,
+      CASE WHEN goes THEN 'dispatched' ELSE 'pending' END, CASE WHEN goes THEN 2 ELSE 1 END,
+      CASE WHEN goes THEN now() END, CASE WHEN goes THEN now() + make_interval(secs => "timeoutMs" / 1000.0) END
+    FROM new n CROSS JOIN LATERAL (SELECT ${goes} AS goes) decided
+    RETURNING id, revision, created_at
+  ), logged AS (
+    INSERT INTO command_logs (command_id, revision, event_type, attempt)
+    SELECT id, 1, 'created', 1 FROM added UNION ALL SELECT id, 2, 'dispatched', 1 FROM added WHERE revision = 2
+  )`;
+/** The columns of a Stored, of `added`. */
+const STORED = `id, created_at AS "createdAt", revision = 2 AS "handedOut"`;
+
 /** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */
 const HELD = 'id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE';
 /** SQL: seconds since the command was created, or since it was due at first if that was later. */
@@ -108,40 +120,25 @@ export class CommandStore {
     return this.database.transaction(work);
   }
 
-  /** Any number of commands for clients that the transaction holds; answers them as people see them. */
-  insertAll(commands: readonly NewCommand[]): Statement<CommandView> {
-    return {
-      text: `WITH added AS (
-         INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent)
-         SELECT n.id, n."clientId", n."batchId", n.action, n.payload, n.priority, n."timeoutMs", n."notBefore", coalesce(n."notBefore", now()), n."expiresAt",
-           n."maxAttempts", n."createdBy", n."createdBy", n."rightsVersion", n."secretParameters", n."sealedSecrets", n.traceparent
-         FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "batchId" uuid, action text, payload jsonb, priority smallint, "timeoutMs" integer,
-           "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer, "secretParameters" text[],
-           "sealedSecrets" bytea, traceparent text)
-         RETURNING *
-       ), logged AS (
-         INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added
-       )
-       SELECT ${VIEW} FROM added c`,
-      values: [JSON.stringify(commands.map(asRecord))],
-    };
+  /** Any number of commands for clients that the transaction holds; answers how each was stored. */
+  insertAll(commands: readonly NewCommand[]): Statement<Stored> {
+    const rows = `SELECT * FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "batchId" uuid, action text, payload jsonb, priority smallint,
+      "timeoutMs" integer, "notBefore" timestamptz, "expiresAt" timestamptz, "maxAttempts" integer, "createdBy" uuid, "rightsVersion" integer,
+      "secretParameters" text[], "sealedSecrets" bytea, traceparent text)`;
+    return { text: `${storing(rows, MAY_GO)} SELECT ${STORED} FROM added`, values: [JSON.stringify(commands.map(asRecord))] };
   }
 
   insertBatch({ id, action, total, createdBy }: { id: string; action: string; total: number; createdBy: string }): Statement<never> {
     return { text: 'INSERT INTO batches (id, action, total, created_by) VALUES ($1, $2, $3, $4)', values: [id, action, total, createdBy] };
   }
 
-  /** Any number of commands that differ only in id and client. */
-  insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[]): Statement<never> {
+  /** Any number of commands that differ only in id and client. All of them wait, unless the transaction holds the clients; answers those that were handed out. */
+  insert(command: Omit<NewCommand, 'id' | 'clientId'>, ids: string[], clientIds: string[], areHeld: boolean): Statement<Stored> {
+    const rows = `SELECT n.id, n."clientId", $3::uuid AS "batchId", $4 AS action, $5::jsonb AS payload, $6::smallint AS priority, $7::integer AS "timeoutMs",
+      $8::timestamptz AS "notBefore", $9::timestamptz AS "expiresAt", $10::integer AS "maxAttempts", $11::uuid AS "createdBy", $12::integer AS "rightsVersion",
+      $13::text[] AS "secretParameters", $14::bytea AS "sealedSecrets", $15 AS traceparent FROM unnest($1::uuid[], $2::uuid[]) AS n (id, "clientId")`;
     return {
-      text: `WITH added AS (
-         INSERT INTO commands (id, client_id, batch_id, action, payload, priority, timeout_ms, not_before, due_at, expires_at, max_attempts, created_by,
-           authorized_by, rights_version, secret_parameters, sealed_secrets, traceparent)
-         SELECT n.id, n.client_id, $3, $4, $5, $6, $7, $8, coalesce($8, now()), $9, $10, $11, $11, $12, $13, $14, $15
-         FROM unnest($1::uuid[], $2::uuid[]) AS n (id, client_id) RETURNING id
-       )
-       INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, 1, 'created', 1 FROM added`,
+      text: `${storing(rows, areHeld ? MAY_GO : 'false')} SELECT ${STORED} FROM added WHERE revision = 2`,
       values: [
         ids, clientIds, command.batchId, command.action, JSON.stringify(command.payload), command.priority, command.timeoutMs,
         command.notBefore, command.expiresAt, command.maxAttempts, command.createdBy, command.rightsVersion,
@@ -320,6 +317,3 @@ export class CommandStore {
     );
   }
 }
-
-/** As `jsonb_to_recordset` reads it. */
-const asRecord = (command: NewCommand): object => (command.sealedSecrets ? { ...command, sealedSecrets: `\\x${command.sealedSecrets.toString('hex')}` } : command);

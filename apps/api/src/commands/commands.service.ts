@@ -14,11 +14,12 @@ import { AccountsService } from '../identity/accounts.service';
 import { RbacService } from '../rbac/rbac.service';
 import { AgentWords } from './agent-words';
 import { CommandMetrics } from './command-metrics';
-import { CommandStore, type LockedCommand, type NewCommand } from './command-store';
+import { CommandStore, type LockedCommand } from './command-store';
 import type { CreateBatchDto, CreateCommandDto, PreviewDto, ResultDto } from './commands.dto';
 import { Dispatcher } from './dispatcher';
 import { IdempotencyKeys, type KeyedRequest } from './idempotency-keys';
-import { Intake, type Receipt, unknownClient, withRedacted } from './intake';
+import { Intake, type Receipt, unknownClient } from './intake';
+import { asHandedOut, type NewCommand, withRedacted } from './new-command';
 import { type AgentAction, inspectPayload } from './payload-inspector';
 import { PayloadSecrets } from './payload-secrets.service';
 import { RightOfWay } from './right-of-way';
@@ -133,17 +134,19 @@ export class CommandsService {
     const ids = targets.map(() => uuid());
     const after = { action: input.action, payload: withRedacted(input.payload, secret), targets: input.targets, count: targets.length };
     const audited = this.audit.recording([{ by, action: 'commands.create_batch', target: { type: 'batch', id: batchId }, outcome: 'done', after }]);
+    const settings = { batchId, ...this.settings(input, batchId, secret, by) };
     const handOut = async (): Promise<void> => {
       const answers = await this.hot.together([
         request ? this.idempotency.take([{ request, id: batchId }]) : null,
         this.store.insertBatch({ id: batchId, action: input.action, total: targets.length, createdBy: by.id }),
-        this.store.insert({ batchId, ...this.settings(input, batchId, secret, by) }, ids, targets),
-        audited,
-        // An emergency stands behind no other claim; others are handed out a few hundred at a time.
+        // An emergency stands behind no claim; others are handed out a few hundred at a time.
         isEmergency ? this.store.hold(targets) : null,
-        isEmergency ? this.store.claim(targets) : null,
+        this.store.insert(settings, ids, targets, isEmergency),
+        audited,
       ]);
-      this.dispatcher.announce(answers[5], isEmergency);
+      const clients = new Map(ids.map((id, index) => [id, targets[index] ?? '']));
+      const handedOut = answers[3].map(({ id, createdAt }) => asHandedOut({ ...settings, id, clientId: clients.get(id) ?? '' }, createdAt));
+      this.dispatcher.announce(handedOut, isEmergency);
     };
     try {
       await (isEmergency ? this.rightOfWay.during(handOut) : handOut());

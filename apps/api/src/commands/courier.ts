@@ -4,9 +4,8 @@ import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { GatewayService } from '../clients/gateway.service';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
-import type { Claimed } from './command-store';
 import { Dispatcher } from './dispatcher';
-import { type Outstanding, OUTSTANDING } from './outstanding';
+import { type Claimed, type Outstanding, OUTSTANDING } from './outstanding';
 import { PayloadSecrets } from './payload-secrets.service';
 import { RightOfWay } from './right-of-way';
 

@@ -5,7 +5,8 @@ import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
 import { CommandMetrics } from './command-metrics';
-import { type Claimed, CommandStore } from './command-store';
+import { CommandStore } from './command-store';
+import type { Claimed } from './outstanding';
 import { RightOfWay } from './right-of-way';
 
 export const DISPATCH_QUEUE = 'dispatch';

@@ -7,13 +7,13 @@ import { HotDatabase } from '../core/database/hot-database';
 import { refusalOf } from '../core/database/statement';
 import { StaleCaller, UnknownReference } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
-import { REDACTED } from '../core/redaction/redact';
 import { PeopleService } from '../identity/people.service';
 import { CommandMetrics } from './command-metrics';
-import { CommandStore, type NewCommand } from './command-store';
+import { CommandStore } from './command-store';
 import type { CommandView } from './command-view';
 import { Dispatcher } from './dispatcher';
 import { IdempotencyKeys, type KeyedRequest } from './idempotency-keys';
+import { asCreated, asHandedOut, type NewCommand, withRedacted } from './new-command';
 
 /** A command that was allowed, on its way into the database. */
 export interface Submission {
@@ -28,7 +28,7 @@ export type Receipt = { stored: CommandView } | { earlier: string };
 
 /**
  * Takes commands in: makes sure that their callers' rights are still those by which they were allowed, stores those that arrive
- * together by one transaction, which claims them at once where a client is online and has a free slot, and tells of them after its commit.
+ * together by one transaction, which hands them out at once where a client is online and has a free slot, and tells of them after its commit.
  */
 @Injectable()
 export class Intake {
@@ -96,28 +96,26 @@ export class Intake {
     const clientIds = [...new Set(group.map(({ command }) => command.clientId))];
     const audited = this.audit.recording(group.map(entryOf));
     // kill point: intake.before-commit
-    const [, , , stored, , claimed] = await this.hot.together([
+    const [, , , stored] = await this.hot.together([
       this.people.requireUnchanged(group.map(({ by }) => by)),
       keyed.length > 0 ? this.idempotency.take(keyed) : null,
       this.commands.requireAndHold(clientIds),
       this.commands.insertAll(group.map(({ command }) => command)),
       audited,
-      this.commands.claim(clientIds),
     ]);
     // kill point: intake.after-commit
-    for (const { action } of stored) this.metrics.noteCreated(action, 1);
-    this.dispatcher.announce(claimed);
-    const handedOut = new Set(claimed.map(({ id }) => id));
-    const waiting = stored.filter(({ id }) => !handedOut.has(id));
-    const told = new Set([...stored, ...claimed].map(({ id }) => id));
-    this.announce([...told], [...new Set(waiting.map(({ clientId }) => clientId))]);
-    // kill point: intake.after-publish
-    const views = new Map(stored.map((view) => [view.id, view]));
-    return group.map(({ command: { id } }) => {
-      const view = views.get(id);
-      if (!view) throw new Error(`command ${id} was stored and not answered`);
-      return { stored: view };
+    const places = new Map(stored.map((row) => [row.id, row]));
+    const written = group.map(({ command }) => {
+      const place = places.get(command.id);
+      if (!place) throw new Error(`command ${command.id} was stored and not answered`);
+      return { command, ...place };
     });
+    for (const { command } of written) this.metrics.noteCreated(command.action, 1);
+    this.dispatcher.announce(written.flatMap(({ command, createdAt, handedOut }) => (handedOut ? [asHandedOut(command, createdAt)] : [])));
+    const waiting = written.filter(({ handedOut }) => !handedOut).map(({ command }) => command.clientId);
+    this.announce(written.map(({ id }) => id), [...new Set(waiting)]);
+    // kill point: intake.after-publish
+    return written.map(({ command, createdAt }) => ({ stored: asCreated(command, createdAt) }));
   }
 }
 
@@ -127,10 +125,4 @@ function entryOf({ command, by }: Submission): AuditEntry {
   const { id, clientId, action, payload, priority, notBefore, expiresAt, maxAttempts, secretParameters } = command;
   const after = { action, payload: withRedacted(payload, secretParameters), priority, notBefore, expiresAt, maxAttempts };
   return { by, action: 'commands.create', target: { type: 'command', id }, clientId, outcome: 'done', after };
-}
-
-/** The payload as it may be shown: that there is a secret, and not which. */
-export function withRedacted(payload: Record<string, unknown>, secretParameters: readonly string[]): Record<string, unknown> {
-  if (secretParameters.length === 0) return payload;
-  return { ...payload, ...Object.fromEntries(secretParameters.map((name) => [name, REDACTED])) };
 }

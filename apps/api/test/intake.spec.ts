@@ -1,0 +1,98 @@
+import { eventually, TestEnvironment } from './support/environment';
+
+/** Nothing is found by a round of the sweepers here: what goes is handed out when it is stored, or when a slot is freed. */
+describe('what may go at once', () => {
+  let env: TestEnvironment;
+  beforeAll(async () => (env = await TestEnvironment.create({ SWEEP_MS: '3600000' })));
+  afterAll(() => env.destroy());
+
+  const statesOf = async (ids: string[]): Promise<string[]> => {
+    const rows = await env.sql<{ id: string; status: string }>('SELECT id, status FROM commands WHERE id = ANY($1)', [ids]);
+    return ids.map((id) => rows.find((row) => row.id === id)?.status ?? 'gone');
+  };
+  const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
+
+  it('is stored as handed out, with its whole history, and answered as it was created', async () => {
+    const client = await env.client('ready');
+    const agent = await env.connect(client);
+    const { body } = await env
+      .post('/api/commands', { clientId: client.id, action: 'noop', payload: { echo: { z: 1, a: [null, 'é', 1.5] } }, priority: 7, timeoutMs: 60_000, notBefore: '2026-01-01T09:00:00+09:00' })
+      .expect(201);
+    const answer = body as Record<string, unknown>;
+    await eventually(() => expect(agent.received).toEqual([
+      { id: answer['id'], action: 'noop', payload: { echo: { z: 1, a: [null, 'é', 1.5] } }, priority: 7, attempt: 1, timeoutMs: 60_000 },
+    ]));
+    expect(answer).toMatchObject({ status: 'pending', attempt: 1, result: null, dispatchedAt: null, notBefore: '2026-01-01T00:00:00.000Z' });
+    const read = (await env.get(`/api/commands/${String(answer['id'])}`).expect(200)).body as Record<string, unknown>;
+    expect(read).toEqual({ ...answer, status: 'dispatched', dispatchedAt: answer['createdAt'] });
+    const history = await env.sql(
+      'SELECT revision, event_type, xid = min(xid) OVER () AS together FROM command_logs WHERE command_id = $1 ORDER BY revision', [answer['id']],
+    );
+    expect(history).toEqual([{ revision: 1, event_type: 'created', together: true }, { revision: 2, event_type: 'dispatched', together: true }]);
+  });
+
+  it('is as much as there are slots, the best of what comes together', async () => {
+    const client = await env.client('two-slots', { concurrency: 2 });
+    const agent = await env.connect(client);
+    const priorities = [1, 8, 3, 9, 2, 7, 4];
+    const ids = await Promise.all(priorities.map((priority) => env.command(client.id, { priority })));
+    for (let left = ids.length; left > 0; left--) {
+      await eventually(() => expect(agent.received).toHaveLength(Math.min(ids.length - left + 2, ids.length)));
+      expect((await statesOf(ids)).filter((state) => state === 'dispatched')).toHaveLength(Math.min(left, 2));
+      expect(await agent.post(`/api/commands/${agent.received[ids.length - left]?.id}/result`, { success: true })).toBe(200);
+    }
+    // Whatever arrived first, the last that waits is the least of all.
+    expect(agent.received.slice(3).map(({ priority }) => priority)).toEqual([...agent.received.slice(3)].map(({ priority }) => priority).sort((a, b) => b - a));
+    expect(await statesOf(ids)).toEqual(ids.map(() => 'completed'));
+  });
+
+  it('is what nothing that is due should go before', async () => {
+    const client = await env.client('in-order', { concurrency: 1 });
+    const agent = await env.connect(client);
+    const wait = async (): Promise<string> => {
+      const id = await env.command(client.id, { priority: 5, notBefore: later(200) });
+      await eventually(async () => expect(await env.sql('SELECT FROM commands WHERE id = $1 AND due_at <= now()', [id])).toHaveLength(1));
+      expect(await statesOf([id])).toEqual(['pending']);
+      return id;
+    };
+    const first = await wait();
+    const better = await env.command(client.id, { priority: 6 });
+    expect(await statesOf([first, better])).toEqual(['pending', 'dispatched']);
+    await agent.post(`/api/commands/${better}/result`, { success: true });
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([better, first]));
+    await agent.post(`/api/commands/${first}/result`, { success: true });
+    const second = await wait();
+    const equal = await env.command(client.id, { priority: 5 });
+    await eventually(() => expect(agent.received.map(({ id }) => id)).toEqual([better, first, second]));
+    expect(await statesOf([second, equal])).toEqual(['dispatched', 'pending']);
+  });
+
+  it('is nothing whose time has not come, or has passed, and nothing for a client that is away', async () => {
+    const client = await env.client('patient');
+    await env.connect(client);
+    const away = await env.client('away');
+    const ids = [await env.command(client.id, { notBefore: later(60_000) }), await env.command(away.id)];
+    const goes = await env.command(client.id, { expiresAt: later(60_000) });
+    expect(await statesOf([...ids, goes])).toEqual(['pending', 'pending', 'dispatched']);
+  });
+
+  it('is one emergency more than there are slots, alone or in a batch', async () => {
+    const [client, other, off] = [await env.client('full', { concurrency: 1 }), await env.client('full-too', { concurrency: 1 }), await env.client('full-and-off')];
+    const agents = [await env.connect(client), await env.connect(other)];
+    const ids = [await env.command(client.id), await env.command(other.id)];
+    const more = [await env.command(client.id), await env.command(client.id, { priority: 10 }), await env.command(client.id, { priority: 10 })];
+    expect(await statesOf([...ids, ...more])).toEqual(['dispatched', 'dispatched', 'pending', 'dispatched', 'pending']);
+    const targets = { clientIds: [client.id, other.id, off.id] };
+    const { body } = await env.post('/api/commands/batch', { targets, action: 'noop', payload: {}, priority: 10 }).expect(201);
+    const batch = await env.sql<{ name: string; status: string; revision: number; events: string[] }>(
+      `SELECT c.name, m.status, m.revision, ARRAY(SELECT event_type FROM command_logs l WHERE l.command_id = m.id ORDER BY l.revision) AS events
+       FROM commands m JOIN clients c ON c.id = m.client_id WHERE batch_id = $1 ORDER BY 1`, [(body as { batchId: string }).batchId],
+    );
+    expect(batch).toEqual([
+      { name: 'full', status: 'pending', revision: 1, events: ['created'] },
+      { name: 'full-and-off', status: 'pending', revision: 1, events: ['created'] },
+      { name: 'full-too', status: 'dispatched', revision: 2, events: ['created', 'dispatched'] },
+    ]);
+    await eventually(() => expect(agents.map(({ received }) => received.length)).toEqual([2, 2]));
+  });
+});
