@@ -1,3 +1,6 @@
+import { v7 as uuid } from 'uuid';
+import { CommandStore } from '../src/commands/command-store';
+import { HotDatabase } from '../src/core/database/hot-database';
 import { eventually, TestEnvironment } from './support/environment';
 
 /** Nothing is found by a round of the sweepers here: what goes is handed out when it is stored, or when a slot is freed. */
@@ -74,6 +77,24 @@ describe('what may go at once', () => {
     const ids = [await env.command(client.id, { notBefore: later(60_000) }), await env.command(away.id)];
     const goes = await env.command(client.id, { expiresAt: later(60_000) });
     expect(await statesOf([...ids, goes])).toEqual(['pending', 'pending', 'dispatched']);
+  });
+
+  it('is nothing that was allowed by rights that have changed since', async () => {
+    const client = await env.client('revoked');
+    const agent = await env.connect(client);
+    const [admin] = await env.sql<{ id: string; version: number }>('SELECT id, rights_version AS version FROM users ORDER BY created_at LIMIT 1');
+    const { id: createdBy = '', version = 0 } = admin ?? {};
+    const settings = {
+      batchId: null, action: 'noop', payload: {}, priority: 10, timeoutMs: 60_000, notBefore: null, expiresAt: null, maxAttempts: 1, createdBy,
+      secretParameters: [], sealedSecrets: null,
+    };
+    const [stale, current] = [uuid(), uuid()];
+    for (const [id, rightsVersion] of [[stale, version - 1], [current, version]] as const) {
+      const store = env.app.get(CommandStore);
+      await env.app.get(HotDatabase).together([store.hold([client.id]), store.insert({ ...settings, rightsVersion }, [id], [client.id], true)]);
+    }
+    expect(await statesOf([stale, current])).toEqual(['pending', 'dispatched']);
+    agent.disconnect();
   });
 
   it('is one emergency more than there are slots, alone or in a batch', async () => {

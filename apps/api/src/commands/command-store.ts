@@ -70,10 +70,10 @@ export const STARVING = `c.status = 'online'
     WHERE p.client_id = c.id AND ${CLAIMABLE} ORDER BY p.priority DESC, p.id LIMIT 1)`;
 
 /**
- * SQL on `new n`, whose clients are held: it may be stored as handed out, so that no claim has to move it. Its client is online and has a slot left
- * (for an emergency, one more), and nothing that waits for it should go before. `place` is its place among those of its client that come with it.
+ * SQL on `new n`, whose clients are held: it may be stored as handed out, so that no claim has to move it. Its person has the rights by which it was
+ * allowed, its client is online and has a slot left (for an emergency, one more), and nothing that waits for it should go before. `place` is its place among those of its client that come with it.
  */
-const MAY_GO = `n.due AND EXISTS (
+const MAY_GO = `n.due AND n."rightsVersion" = (SELECT u.rights_version FROM users u WHERE u.id = n."createdBy") AND EXISTS (
   SELECT FROM clients c WHERE c.id = n."clientId" AND c.status = 'online'
     AND n.place + (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running'))
       <= c.concurrency + (n.priority = ${EMERGENCY_PRIORITY})::integer
