@@ -2,21 +2,15 @@ import { REDACTED } from '../core/redaction/redact';
 import type { CommandView } from './command-view';
 import type { Claimed } from './outstanding';
 
-export interface NewCommand {
-  id: string;
-  clientId: string;
-  batchId: string | null;
-  action: string;
-  payload: Record<string, unknown>;
-  priority: number;
-  timeoutMs: number;
+type Given = 'id' | 'clientId' | 'batchId' | 'action' | 'payload' | 'priority' | 'timeoutMs' | 'maxAttempts' | 'createdBy';
+
+/** A command on its way into the database. What is secret in its payload is not in `payload`. */
+export interface NewCommand extends Pick<CommandView, Given> {
   notBefore: string | null;
   expiresAt: string | null;
-  maxAttempts: number;
-  createdBy: string;
   /** The version of the creator's rights by which it was allowed. */
   rightsVersion: number;
-  /** Parameters that are shown to nobody but the agent. They are not in `payload`. */
+  /** Parameters that are shown to nobody but the agent. */
   secretParameters: string[];
   /** Their values, as `PayloadSecrets` sealed them. */
   sealedSecrets: Buffer | null;
