@@ -44,6 +44,7 @@ export interface Move {
 /** How a new command was stored, at `createdAt`. */
 export interface Stored {
   id: string;
+  clientId: string;
   createdAt: Date;
   /** As `dispatched`. */
   handedOut: boolean;
@@ -71,7 +72,8 @@ export const STARVING = `c.status = 'online'
 
 /**
  * SQL on `new n`, whose clients are held: it may be stored as handed out, so that no claim has to move it. Its person has the rights by which it was
- * allowed, its client is online and has a slot left (for an emergency, one more), and nothing that waits for it should go before. `place` is its place among those of its client that come with it.
+ * allowed, its client is online and has a slot left (for an emergency, one more), and nothing that waits for it should go before. `place` is its place
+ * among those of its client that come with it.
  */
 const MAY_GO = `n.due AND n."rightsVersion" = (SELECT u.rights_version FROM users u WHERE u.id = n."createdBy") AND EXISTS (
   SELECT FROM clients c WHERE c.id = n."clientId" AND c.status = 'online'
@@ -93,13 +95,13 @@ const storing = (rows: string, goes: string): string => `
       CASE WHEN goes THEN 'dispatched' ELSE 'pending' END, CASE WHEN goes THEN 2 ELSE 1 END,
       CASE WHEN goes THEN now() END, CASE WHEN goes THEN now() + make_interval(secs => "timeoutMs" / 1000.0) END
     FROM new n CROSS JOIN LATERAL (SELECT ${goes} AS goes) decided
-    RETURNING id, revision, created_at
+    RETURNING id, client_id, revision, created_at
   ), logged AS (
     INSERT INTO command_logs (command_id, revision, event_type, attempt)
     SELECT id, 1, 'created', 1 FROM added UNION ALL SELECT id, 2, 'dispatched', 1 FROM added WHERE revision = 2
   )`;
 /** The columns of a Stored, of `added`. */
-const STORED = `id, created_at AS "createdAt", revision = 2 AS "handedOut"`;
+const STORED = `id, client_id AS "clientId", created_at AS "createdAt", revision = 2 AS "handedOut"`;
 
 /** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */
 const HELD = 'id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE';

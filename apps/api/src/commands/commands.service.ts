@@ -144,9 +144,7 @@ export class CommandsService {
         this.store.insert(settings, ids, targets, isEmergency),
         audited,
       ]);
-      const clients = new Map(ids.map((id, index) => [id, targets[index] ?? '']));
-      const handedOut = answers[3].map(({ id, createdAt }) => asHandedOut({ ...settings, id, clientId: clients.get(id) ?? '' }, createdAt));
-      this.dispatcher.announce(handedOut, isEmergency);
+      this.dispatcher.announce(answers[3].map(({ id, clientId, createdAt }) => asHandedOut({ ...settings, id, clientId }, createdAt)), isEmergency);
     };
     try {
       await (isEmergency ? this.rightOfWay.during(handOut) : handOut());
