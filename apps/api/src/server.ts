@@ -58,7 +58,7 @@ export async function createServer(config: Config, logger: LoggerService | false
   });
   readBodies(fastify);
   boundAnswers(fastify, config.ANSWER_MS);
-  logRequests(fastify);
+  logRequests(fastify, config);
   routeUpgrades(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(config), adapter, { logger, abortOnError: false, bodyParser: false });
   traceRequests(fastify, app.get(Tracing));

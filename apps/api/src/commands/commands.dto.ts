@@ -11,6 +11,9 @@ import { PageDto } from '../core/http/page.dto';
 import { Tidy } from '../core/http/tidy';
 import { AcceptedBy } from '../core/http/validation';
 
+/** One of those that `IsUUID` takes. */
+const UUID = '^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$';
+
 class CommandSettingsDto {
   @IsString()
   @MinLength(1)
@@ -275,6 +278,26 @@ class SessionOrdinalDto {
   number: number;
 }
 
+@AcceptedBy({
+  required: ['version', 'platform', 'actions', 'inFlight'],
+  properties: {
+    version: { type: 'string', maxLength: 100 },
+    platform: { type: 'string', maxLength: 100 },
+    actions: {
+      type: 'array',
+      maxItems: 200,
+      items: { type: 'object', required: ['name'], additionalProperties: false, properties: { name: { type: 'string', maxLength: 100 }, schema: { type: 'object' } } },
+    },
+    // Ten thousand agents come back with nothing to compare.
+    inFlight: { type: 'array', maxItems: 0 },
+    ordinal: {
+      type: 'object',
+      required: ['journal', 'number'],
+      additionalProperties: false,
+      properties: { journal: { type: 'string', pattern: UUID }, number: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } },
+    },
+  },
+})
 export class SessionDto {
   @IsString()
   @MaxLength(100)

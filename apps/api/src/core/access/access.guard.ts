@@ -19,10 +19,19 @@ class JwtGuard extends AuthGuard('jwt') {
   }
 }
 
+/** What the markers of a route say. */
+interface Gate {
+  access: Access | undefined;
+  role: Role | 'any';
+  /** The process has another role. */
+  isElsewhere: boolean;
+}
+
 /** The one global guard: closed unless the route's access marker opens it. */
 @Injectable()
 export class AccessGuard implements CanActivate {
   private readonly jwt = new JwtGuard();
+  private readonly gates = new WeakMap<object, Gate>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -34,12 +43,11 @@ export class AccessGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [context.getHandler(), context.getClass()]);
+    const { access, role, isElsewhere } = this.gateOf(context);
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     const origin = originOf(request);
     request.user = { type: 'anonymous', id: null, origin };
-    const role = this.reflector.getAllAndOverride<Role | 'any' | undefined>(IN_ROLE, [context.getHandler(), context.getClass()]) ?? 'api';
-    if (role !== 'any' && !this.config.has(role)) throw new Misdirected(role);
+    if (role !== 'any' && isElsewhere) throw new Misdirected(role);
     if (access?.kind === 'public') {
       if (role !== 'any') await this.limits.spend('address', networkOf(origin.address));
       return true;
@@ -68,6 +76,18 @@ export class AccessGuard implements CanActivate {
       throw new Forbidden(`You need the permission ${access.permission}`);
     }
     return true;
+  }
+
+  private gateOf(context: ExecutionContext): Gate {
+    const handler = context.getHandler();
+    const known = this.gates.get(handler);
+    if (known) return known;
+    const markers = [handler, context.getClass()];
+    const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, markers);
+    const role = this.reflector.getAllAndOverride<Role | 'any' | undefined>(IN_ROLE, markers) ?? 'api';
+    const gate = { access, role, isElsewhere: role !== 'any' && !this.config.has(role) };
+    this.gates.set(handler, gate);
+    return gate;
   }
 
   private async identify(token: string, context: ExecutionContext, request: AuthenticatedRequest): Promise<Known> {

@@ -30,10 +30,7 @@ export function inspect(value: unknown, path = '', depth = 0): void {
   }
 }
 
-/** A surrogate that has its other half is no surrogate to a pattern of code points. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
 /** Whether PostgreSQL takes it as a text. */
 export function isStorable(text: string): boolean {
-  return !text.includes('\u0000') && !LONE_SURROGATE.test(text);
+  return !text.includes('\u0000') && text.isWellFormed();
 }
