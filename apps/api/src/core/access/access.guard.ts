@@ -21,6 +21,8 @@ class JwtGuard extends AuthGuard('jwt') {
 
 /** What the markers of a route say. */
 interface Gate {
+  /** Its markers count as well, and a handler may be inherited. */
+  controller: object;
   access: Access | undefined;
   role: Role | 'any';
   /** The process has another role. */
@@ -79,13 +81,13 @@ export class AccessGuard implements CanActivate {
   }
 
   private gateOf(context: ExecutionContext): Gate {
-    const handler = context.getHandler();
+    const [handler, controller] = [context.getHandler(), context.getClass()];
     const known = this.gates.get(handler);
-    if (known) return known;
-    const markers = [handler, context.getClass()];
+    if (known?.controller === controller) return known;
+    const markers = [handler, controller];
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, markers);
     const role = this.reflector.getAllAndOverride<Role | 'any' | undefined>(IN_ROLE, markers) ?? 'api';
-    const gate = { access, role, isElsewhere: role !== 'any' && !this.config.has(role) };
+    const gate = { controller, access, role, isElsewhere: role !== 'any' && !this.config.has(role) };
     this.gates.set(handler, gate);
     return gate;
   }
