@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { Policy } from '../../apps/agent/src/policy/policy';
 import { writeFirstPolicy } from './agent';
+import { ROOT } from './folder';
 import { howToGoOn, quoted } from './guide';
 import { announceEnd, takeLock } from './lock';
-import { ROOT } from './folder';
 import { checkSettings } from './preflight';
 import { SERVER } from './server-program';
 

@@ -25,8 +25,8 @@ interface Gate {
   controller: object;
   access: Access | undefined;
   role: Role | 'any';
-  /** The process has another role. */
-  isElsewhere: boolean;
+  /** The role that answers it, when the process does not have it. */
+  missing: Role | null;
 }
 
 /** The one global guard: closed unless the route's access marker opens it. */
@@ -45,11 +45,11 @@ export class AccessGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const { access, role, isElsewhere } = this.gateOf(context);
+    const { access, role, missing } = this.gateOf(context);
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     const origin = originOf(request);
     request.user = { type: 'anonymous', id: null, origin };
-    if (role !== 'any' && isElsewhere) throw new Misdirected(role);
+    if (missing) throw new Misdirected(missing);
     if (access?.kind === 'public') {
       if (role !== 'any') await this.limits.spend('address', networkOf(origin.address));
       return true;
@@ -87,7 +87,7 @@ export class AccessGuard implements CanActivate {
     const markers = [handler, controller];
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, markers);
     const role = this.reflector.getAllAndOverride<Role | 'any' | undefined>(IN_ROLE, markers) ?? 'api';
-    const gate = { controller, access, role, isElsewhere: role !== 'any' && !this.config.has(role) };
+    const gate = { controller, access, role, missing: role === 'any' || this.config.has(role) ? null : role };
     this.gates.set(handler, gate);
     return gate;
   }
