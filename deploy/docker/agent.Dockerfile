@@ -1,12 +1,12 @@
 # The agent, for a machine whose work is done in containers. Build from the root: docker build -f deploy/docker/agent.Dockerfile .
-FROM node:22-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc* ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npx nest build agent && npm prune --omit=dev --no-audit --no-fund
+RUN npx nest build agent && npm prune --omit=dev --no-audit --no-fund && rm -rf node_modules/node-linux-*
 
-FROM node:22-bookworm-slim
+FROM node:24-bookworm-slim
 ENV NODE_ENV=production AGENT_DATA_DIR=/data
 WORKDIR /app
 COPY --from=build /src/package.json ./

@@ -7,6 +7,7 @@ import request from 'supertest';
 import { Log } from '../src/core/logging/log';
 import { stopChild } from '../../../tools/servers/process';
 import { eventually, TestEnvironment } from './support/environment';
+import { MACHINE_NODE } from './support/machine-node';
 import { describeWith } from './support/programs';
 import { RealAgent } from './support/real-agent';
 
@@ -58,7 +59,7 @@ describe('the agent as one file', () => {
   it('ends in order when nobody reads its log any more', async () => {
     const client = await env.client('unread');
     const variables = { SERVER_URL: env.url, CLIENT_KEY: client.clientKey, AGENT_DATA_DIR: folder() };
-    const agent = spawn(process.execPath, [join(built, 'agent.js')], { env: variables, stdio: ['ignore', 'pipe', 'ignore'] });
+    const agent = spawn(MACHINE_NODE, [join(built, 'agent.js')], { env: variables, stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       await env.reaches(await env.command(client.id), 'completed');
       agent.stdout.destroy();
@@ -71,7 +72,7 @@ describe('the agent as one file', () => {
 
   it('says its version, and writes its compiled part anew when that is not what it was', () => {
     const data = folder();
-    const version = (): string => execFileSync(process.execPath, [join(built, 'agent.js'), '--version'], { env: { AGENT_DATA_DIR: data } }).toString();
+    const version = (): string => execFileSync(MACHINE_NODE, [join(built, 'agent.js'), '--version'], { env: { AGENT_DATA_DIR: data } }).toString();
     const { version: expected } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     expect(version()).toBe(`${expected}\n`);
     const [name = ''] = readdirSync(join(data, 'native'));
@@ -108,7 +109,7 @@ describeWith('curl', { programs: ['curl', 'sh'] })('the line that installs an ag
   function watched(): { PATH: string; seen: () => string } {
     const place = folder();
     const notes = join(place, 'notes');
-    for (const [program, path] of [['curl', execFileSync('sh', ['-c', 'command -v curl']).toString().trim()], ['node', process.execPath]] as const) {
+    for (const [program, path] of [['curl', execFileSync('sh', ['-c', 'command -v curl']).toString().trim()], ['node', MACHINE_NODE]] as const) {
       writeFileSync(join(place, program), `#!/bin/sh\nprintf '%s\\n' "$0 $*" >> '${notes}'\nexec '${path}' "$@"\n`);
       chmodSync(join(place, program), 0o755);
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { list, x as extract } from 'tar';
 import { download } from './support/download';
 import { eventually, TestEnvironment } from './support/environment';
+import { machineNodeVersion } from './support/machine-node';
 import { RealAgent } from './support/real-agent';
 
 type Result = { success: boolean; data: Record<string, unknown> };
@@ -39,7 +40,7 @@ describe('the actions of a real agent', () => {
     const actions = (body as { agent: { actions: { name: string }[] } }).agent.actions.map(({ name }) => name);
     expect(actions).toEqual(expect.arrayContaining(['collect_logs', 'file_get', 'file_put', 'restart_service', 'shell']));
     const { result } = await send('system_info', {});
-    expect(result.data).toMatchObject({ platform: process.platform, nodeVersion: process.version });
+    expect(result.data).toMatchObject({ platform: process.platform, nodeVersion: machineNodeVersion() });
   });
 
   it('streams the output of a program while it runs, and reports its exit code', async () => {

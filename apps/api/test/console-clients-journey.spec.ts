@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core';
 import { BrowserPage } from './support/browser';
 import { BROWSER, compressedSize, CONSOLE_DIR, describeConsole, logIn, seriousFaults } from './support/console';
 import { eventually, TestEnvironment } from './support/environment';
+import { MACHINE_NODE } from './support/machine-node';
 
 const run = promisify(execFile);
 const MOST_SCRIPT_BYTES = 350_000;
@@ -46,7 +47,7 @@ describeConsole('the clients in the console', () => {
       // Everything below one folder: nothing is put on the machine of the test.
       await run('sh', ['-c', line ?? ''], { cwd: folder, env: { ...process.env, GWANJE_PREFIX: folder } });
       const settings = join(folder, 'etc/gwanje/agent.env');
-      agent = spawn(process.execPath, [`--env-file=${settings}`, join(folder, 'opt/gwanje-agent/agent.js')], { cwd: folder, stdio: 'ignore' });
+      agent = spawn(MACHINE_NODE, [`--env-file=${settings}`, join(folder, 'opt/gwanje-agent/agent.js')], { cwd: folder, stdio: 'ignore' });
       await page.getByRole('link', { name: `${hostname()} is here` }).click();
       await page.getByRole('heading', { name: hostname() }).waitFor();
       await page.locator('header').getByText('Online').waitFor();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PING_MS } from '../../src/core/http/event-sink';
 import { eventually } from './environment';
+import { MACHINE_NODE } from './machine-node';
 
 const ROOT = resolve(__dirname, '..', '..', '..', '..');
 const MAIN = [join(ROOT, 'tools', 'jest', 'run-from-source.cjs'), join(ROOT, 'apps', 'agent', 'src', 'main.ts')];
@@ -113,7 +114,7 @@ export class RealAgent {
     const { serverUrl, clientKey, policy, program = MAIN, env } = this.settings;
     const policyFile = join(this.dataDir, 'policy.json');
     writeFileSync(policyFile, JSON.stringify({ paths: [this.folder], ...policy }));
-    const child = spawn(process.execPath, program, {
+    const child = spawn(MACHINE_NODE, program, {
       cwd: this.folder,
       env: {
         ...process.env, SERVER_URL: serverUrl, CLIENT_KEY: clientKey, AGENT_DATA_DIR: join(this.dataDir, 'data'), AGENT_POLICY: policyFile,
