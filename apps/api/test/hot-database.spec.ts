@@ -36,6 +36,21 @@ describe('statements that travel together', () => {
     expect(await kept()).toEqual([{ n: 1 }, { n: 4 }]);
   });
 
+  it('are known to the connection afterwards as far as they were parsed, whichever of them failed', async () => {
+    const first = { text: 'SELECT $1::integer + 10 AS n', values: [1] };
+    const faulty = { text: 'SELECT $1::integer / 0 AS n', values: [1] };
+    const skipped = { text: 'SELECT $1::integer + 30 AS n', values: [1] };
+    await expect(hot.together([first, faulty, skipped])).rejects.toThrow('division by zero');
+    await expect(hot.together([{ ...skipped, values: ['no number'] }])).rejects.toThrow('invalid input syntax');
+    for (let time = 0; time < 2; time++) {
+      expect(await hot.together([skipped, first, { ...first, values: [2] }])).toEqual([[{ n: 31 }], [{ n: 11 }], [{ n: 12 }]]);
+      await expect(hot.together([faulty])).rejects.toThrow('division by zero');
+    }
+    await expect(hot.query('SELECT no_such_column')).rejects.toThrow('does not exist');
+    expect(await hot.query('SELECT 1 AS one WHERE $1', [false])).toEqual([]);
+    expect(await hot.query('SELECT NULL AS nothing, ARRAY[1, 2] AS two, now() AS at')).toEqual([{ nothing: null, two: [1, 2], at: expect.any(Date) as Date }]);
+  });
+
   it('have failed when one can only be refused at the end', async () => {
     await query(url, 'CREATE TABLE late (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED)');
     const add = { text: 'INSERT INTO late VALUES (1)', values: [] };

@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import { CommandStore } from '../src/commands/command-store';
 import { HotDatabase } from '../src/core/database/hot-database';
+import type { Statement } from '../src/core/database/statement';
 import { eventually, TestEnvironment } from './support/environment';
 
 /** Nothing is found by a round of the sweepers here: what goes is handed out when it is stored, or when a slot is freed. */
@@ -115,5 +116,20 @@ describe('what may go at once', () => {
       { name: 'full-too', status: 'dispatched', revision: 2, events: ['created', 'dispatched'] },
     ]);
     await eventually(() => expect(agents.map(({ received }) => received.length)).toEqual([2, 2]));
+  });
+
+  it('is looked at once for each command, and its client is found by its id, also in a plan that is made while few clients are known', async () => {
+    const [hot, store] = [env.app.get(HotDatabase), env.app.get(CommandStore)];
+    const planOf = async ({ text, values }: Statement): Promise<string> => {
+      const lines = await hot.query<{ 'QUERY PLAN': string }[]>(`EXPLAIN ${text}`, [...values]);
+      return lines.map((line) => line['QUERY PLAN']).join('\n');
+    };
+    const storing = await planOf(store.insertAll([]));
+    expect([storing.match(/commands_in_flight on/g), storing.match(/commands_claim on/g)]).toEqual([['commands_in_flight on'], ['commands_claim on']]);
+    for (const holding of [store.hold([uuid()]), store.requireAndHold([uuid()])]) {
+      const plan = await planOf(holding);
+      expect(plan).toMatch(/clients_pkey/);
+      expect(plan).not.toMatch(/clients_name|Seq Scan/);
+    }
   });
 });

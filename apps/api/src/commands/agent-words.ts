@@ -73,8 +73,7 @@ export class AgentWords {
     const keyIds = [...new Set(group.map(({ agent }) => agent.keyId))];
     const audited = this.audit.recording(group.flatMap((word) => entryOf(word) ?? []));
     // kill point: words.before-commit
-    // What may be refused goes last: PostgreSQL logs a complaint of each statement behind it.
-    const [, , moved] = await this.hot.together([this.keys.requireValid(keyIds), audited, this.commands.moveAll(moves)]);
+    const [, moved] = await this.hot.together([this.keys.requireValid(keyIds), this.commands.moveAll(moves), audited]);
     return moved;
   }
 

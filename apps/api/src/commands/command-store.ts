@@ -94,7 +94,7 @@ const storing = (rows: string, goes: string): string => `
       "createdBy", "createdBy", "rightsVersion", "secretParameters", "sealedSecrets", traceparent,
       CASE WHEN goes THEN 'dispatched' ELSE 'pending' END, CASE WHEN goes THEN 2 ELSE 1 END,
       CASE WHEN goes THEN now() END, CASE WHEN goes THEN now() + make_interval(secs => "timeoutMs" / 1000.0) END
-    FROM new n CROSS JOIN LATERAL (SELECT ${goes} AS goes) decided
+    FROM new n CROSS JOIN LATERAL (SELECT ${goes} AS goes OFFSET 0) decided
     RETURNING id, client_id, revision, created_at
   ), logged AS (
     INSERT INTO command_logs (command_id, revision, event_type, attempt)
@@ -103,8 +103,11 @@ const storing = (rows: string, goes: string): string => `
 /** The columns of a Stored, of `added`. */
 const STORED = `id, client_id AS "clientId", created_at AS "createdAt", revision = 2 AS "handedOut"`;
 
-/** SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. */
-const HELD = 'id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE';
+/**
+ * SQL on `clients`: those of $1 that are there, locked, in an order that lets no two transactions wait for each other. It is written so that the index
+ * of the names of all that are there does not fit it: while few are known, reading all of that looks cheaper than a search for each.
+ */
+const HELD = `id = ANY($1) AND coalesce(deleted_at, 'infinity') = 'infinity' ORDER BY id FOR NO KEY UPDATE`;
 /** SQL: seconds since the command was created, or since it was due at first if that was later. */
 const WAITED = 'extract(epoch FROM now() - greatest(created_at, not_before))::float8';
 const RETRY_BASE_SECONDS = 1;

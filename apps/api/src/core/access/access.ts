@@ -7,8 +7,8 @@ import type { Statement } from '../database/statement';
 
 /**
  * Who may call a route. A route without one does not start. `checkedAgain` is for the hottest routes: their own transaction makes sure
- * that the caller's session, token or key still stands, so the guard may believe what it knew a moment ago. `harmless` is for calls that
- * give and change nothing: there it may believe what it knew minutes ago.
+ * that the caller's session, token or key still stands, so the guard may believe what it knew before. `harmless` is for calls that
+ * give and change nothing: there it may believe it as well.
  */
 export type Access = ({ kind: 'public' } | { kind: 'people'; permission?: Permission } | { kind: 'agents' }) & AccessOptions;
 interface AccessOptions {

@@ -4,14 +4,15 @@ import type { AgentPrincipal, Person } from './access';
 
 export type Known = Omit<Person, 'origin'> | Omit<AgentPrincipal, 'origin'>;
 
+/** A person, whose rights may have been widened meanwhile. */
 const BELIEVED_MS = 10_000;
-/** For calls by which nobody gains anything. */
-const BELIEVED_HARMLESS_MS = 300_000;
+/** An agent, which has no rights but its key, and anybody in calls by which nobody gains anything. */
+const BELIEVED_LONG_MS = 300_000;
 const MOST = 50_000;
 
 /**
- * Remembers who holds which token. Only calls whose own transaction checks the caller again may believe it for a moment, and those that
- * give and change nothing for minutes; a change of rights or a revocation that this process hears of is forgotten at once.
+ * Remembers who holds which token. Only calls whose own transaction checks the caller again may believe it, and those that
+ * give and change nothing; a change of rights or a revocation that this process hears of is forgotten at once.
  */
 @Injectable()
 export class RecentCallers {
@@ -25,8 +26,9 @@ export class RecentCallers {
   get(token: string, harmless = false): Known | undefined {
     const entry = this.known.get(token);
     const now = Date.now();
-    const isFresh = entry && entry.until > now && entry.since > now - (harmless ? BELIEVED_HARMLESS_MS : BELIEVED_MS);
-    return isFresh ? entry.caller : undefined;
+    if (!entry || entry.until <= now) return undefined;
+    const believedMs = harmless || entry.caller.type === 'agent' ? BELIEVED_LONG_MS : BELIEVED_MS;
+    return entry.since > now - believedMs ? entry.caller : undefined;
   }
 
   remember(token: string, caller: Known): void {

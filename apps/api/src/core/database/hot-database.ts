@@ -1,17 +1,16 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { Socket } from 'node:net';
 import { hash } from 'node:crypto';
-import { Pool, type PoolClient, type QueryResult } from 'pg';
+import { Socket } from 'node:net';
+import { DatabaseError, Pool } from 'pg';
+import { isAway } from './away';
+import { Exchange, type Named, type Row } from './exchange';
 import type { OpenSockets } from './open-sockets';
 import type { Queries } from './queries';
 import type { Answers, Statement } from './statement';
-import { SteadyClient } from './steady-client';
+import { SteadyClient, UNANSWERED } from './steady-client';
 
 /** A statement is planned once for a connection, whatever the tables hold by then: by index, or it would read all of a table that has grown since. */
 const PLANNING = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off';
-
-const BEGIN: Statement = { text: 'BEGIN', values: [] };
-const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
 /**
  * A few connections for the statements that run thousands of times a second. Each is parsed and planned once a connection, and what is
@@ -30,9 +29,8 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
       // An unanswered statement ends its connection: half of it may be gone, and nobody was told.
       query_timeout: settings.queryMs,
       options: `${settings.options ?? ''} ${PLANNING} -c statement_timeout=${settings.queryMs}`,
-      pipeline: true,
-      Client: SteadyClient,
-      stream: () => sockets.add(new OneWriteATurn(), settings.queryMs),
+      Client: HotClient,
+      stream: () => sockets.add(new Socket(), settings.queryMs),
     });
     // Without a listener, a server that stops ends this process.
     this.pool.on('error', (error) => new Logger('HotDatabase').warn(`idle connection lost: ${error.message}`));
@@ -40,7 +38,8 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
 
   /** As a transaction of its own. */
   async query<T>(text: string, values: unknown[] = []): Promise<T> {
-    return (await this.run(this.pool, text, values)).rows as T;
+    const [rows] = await this.together([{ text, values: values as Statement['values'] }]);
+    return rows as T;
   }
 
   /**
@@ -48,25 +47,21 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
    * is committed, and its fault is thrown.
    */
   async together<const S extends readonly (Statement | null)[]>(statements: S): Promise<Answers<S>> {
-    const client = await this.pool.connect();
+    const sent = statements.filter((statement) => statement !== null);
+    const client = (await this.pool.connect()) as HotClient & { release(broken?: Error): void };
     let broken: Error | undefined;
     try {
       // kill point: hot.before-send
-      const all = [BEGIN, ...statements, COMMIT];
-      const sent = all.map((statement) => statement && this.run(client, statement.text, statement.values));
-      const settled = Promise.allSettled(sent);
-      await sent[0]?.catch(() => undefined);
+      const exchange = client.exchange(sent.map((statement) => this.named(statement)));
       // kill point: hot.under-way
-      const answers = await settled;
+      const fault = await exchange.end;
       // kill point: hot.after-answer
-      const last = answers.at(-1);
-      if (last?.status === 'rejected') broken = last.reason as Error;
-      const rows = answers.map((answer, index) => {
-        if (answer.status === 'fulfilled') return (answer.value?.rows as unknown[] | undefined) ?? [];
-        const fault = answer.reason as Error;
-        throw all[index]?.blame?.(fault) ?? fault;
-      });
-      return rows.slice(1, -1) as Answers<S>;
+      if (!fault) {
+        const rows = exchange.answers.values();
+        return statements.map((statement): Row[] => (statement && rows.next().value) ?? []) as Answers<S>;
+      }
+      if (!(fault instanceof DatabaseError) || isAway(fault)) throw (broken = fault);
+      throw sent[exchange.answers.length]?.blame?.(fault) ?? fault;
     } finally {
       client.release(broken);
     }
@@ -80,25 +75,18 @@ export class HotDatabase implements Queries, OnApplicationShutdown {
     return this.pool.end();
   }
 
-  private run(on: Pool | PoolClient, text: string, values: readonly unknown[] = []): Promise<QueryResult> {
+  private named({ text, values }: Statement): Named {
     let name = this.names.get(text);
     if (!name) this.names.set(text, (name = hash('sha256', text, 'base64url').slice(0, 22)));
-    return on.query({ name, text, values: values as unknown[] });
+    return { name, text, values };
   }
 }
 
-/** Writes what is said in one turn of the event loop at its end, as one: a call of the system costs more than the bytes. */
-class OneWriteATurn extends Socket {
-  private gathering = false;
-
-  override cork(): void {
-    super.cork();
-    if (this.gathering) return;
-    this.gathering = true;
-    super.cork();
-    process.nextTick(() => {
-      this.gathering = false;
-      this.uncork();
-    });
+class HotClient extends SteadyClient {
+  exchange(statements: readonly Named[]): Exchange {
+    const exchange = new Exchange(statements);
+    this.query(exchange);
+    void exchange.end.then((fault) => fault?.message === UNANSWERED && this.cutOff(fault));
+    return exchange;
   }
 }

@@ -20,7 +20,7 @@ export class SteadyClient extends Client {
     return answer;
   }) as Client['query'];
 
-  private cutOff(error: Error): void {
+  protected cutOff(error: Error): void {
     const { connection } = this as unknown as { connection: { stream: { destroy(error: Error): void } } };
     connection.stream.destroy(error);
   }

@@ -12,6 +12,7 @@ export const eventText = (event: string, data: unknown, id?: string): string => 
 /** One open event stream, written by hand: own ids, comments as heartbeats, a bounded buffer. */
 export class EventStream implements EventSink {
   private readonly response: ServerResponse;
+  private readonly isChunked: boolean;
   private readonly endHeartbeat: () => void;
 
   constructor(reply: FastifyReply) {
@@ -19,6 +20,7 @@ export class EventStream implements EventSink {
     if (reply.raw.req.method === 'HEAD') throw new NotFound('stream without GET');
     reply.hijack();
     this.response = reply.raw;
+    this.isChunked = this.response.req.httpVersion === '1.1';
     this.response.writeHead(200, {
       // What was set before: who may read it, and the id of the request.
       ...(reply.getHeaders() as Record<string, string>),
@@ -26,6 +28,7 @@ export class EventStream implements EventSink {
       'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
       connection: 'keep-alive',
+      ...(this.isChunked && { 'transfer-encoding': 'chunked' }),
     });
     this.response.flushHeaders();
     this.response.socket?.setNoDelay(true);
@@ -69,6 +72,19 @@ export class EventStream implements EventSink {
   write(text: string): void {
     if (!this.open) return;
     if (this.congested) this.response.destroy();
-    else this.response.write(text);
+    else this.put(text);
+  }
+
+  /**
+   * At once and as one piece, where the response would write a chunk in four at the end of the turn; what follows within the turn goes
+   * together. A request that came before the last one was answered waits for the connection, and its response keeps what is said.
+   */
+  private put(text: string): void {
+    const { socket } = this.response;
+    if (!socket || !this.isChunked) return void this.response.write(text);
+    socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    process.nextTick(() => socket.uncork());
   }
 }
