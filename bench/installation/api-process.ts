@@ -5,9 +5,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../tools/servers/ports';
 import { hasExited, sleep, stopChild } from '../../tools/servers/process';
-import { ROOT } from '../../tools/start/folder';
-
-const MAIN = join(ROOT, 'dist', 'apps', 'api', 'main.js');
+import { SERVER } from '../../tools/start/server-program';
 
 /** The built server as its users run it, with a probe beside it. */
 export class ApiProcess {
@@ -32,8 +30,8 @@ export class ApiProcess {
       AUDIT_KEY_FILE: join(folder, 'audit-key.pem'),
       ...settings,
     };
-    const execArgv = ['--expose-gc', '--import', join(__dirname, 'server-probe.mjs')];
-    const child = fork(MAIN, [], {
+    const execArgv = [...SERVER.flags, '--expose-gc', '--import', join(__dirname, 'server-probe.mjs')];
+    const child = fork(SERVER.file, [], {
       cwd: folder,
       env,
       execArgv,

@@ -20,4 +20,5 @@ VOLUME /data
 EXPOSE 3000
 # It lives when it answers; whether its parts do is for /health/ready, and no reason to end it.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=40s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "dist/apps/api/main.js"]
+# The flag: tools/start/server-program.ts tells why.
+CMD ["node", "--max-semi-space-size=16", "dist/apps/api/main.js"]

@@ -8,19 +8,19 @@ import { freePort } from '../servers/ports';
 import { startPostgres } from '../servers/postgres';
 import { messageOf, sleep } from '../servers/process';
 import { startRedis } from '../servers/redis';
+import { SERVER } from '../start/server-program';
 
 /**
  * `npm run bench:audit [ROWS]` (after `npm run build`): seals, exports and verifies 1,000,000 audit rows with the real server on an
  * embedded PostgreSQL, and prints how long each took and how much memory the server and the verifier had at most (Linux).
  */
 const ROOT = resolve(__dirname, '..', '..');
-const SERVER = join(ROOT, 'dist', 'apps', 'api', 'main.js');
 const ROWS = Number(process.argv[2] ?? 1_000_000);
 const CHUNK = 50_000;
 const ADMIN = { email: 'admin@example.com', password: randomUUID() };
 
 async function main(): Promise<void> {
-  if (!existsSync(SERVER)) throw new Error('run `npm run build` first');
+  if (!existsSync(SERVER.file)) throw new Error('run `npm run build` first');
   const folder = mkdtempSync(join(tmpdir(), 'gwanje-bench-'));
   chmodSync(folder, 0o711);
   const started: { stop(): Promise<void> }[] = [];
@@ -47,7 +47,7 @@ interface Server {
 
 async function startServer(folder: string, databaseUrl: string, redisUrl: string): Promise<Server> {
   const port = await freePort();
-  const child = spawn(process.execPath, [SERVER], {
+  const child = spawn(process.execPath, [...SERVER.flags, SERVER.file], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       PATH: process.env['PATH'],

@@ -65,10 +65,21 @@ export class Launcher {
   }
 
   /** Starts one of our own programs on this data folder; if it ends by itself, everything is stopped. */
-  async program(name: string, file: string, folder: string, env: NodeJS.ProcessEnv): Promise<ChildProcess> {
+  async program(
+    name: string,
+    file: string,
+    folder: string,
+    env: NodeJS.ProcessEnv,
+    flags: readonly string[] = [],
+  ): Promise<ChildProcess> {
     this.check();
     // execArgv: the loader of this launcher is not for the built programs. The argument tells whose program it is.
-    const options: ForkOptions = { cwd: ROOT, env, execArgv: ['--import', END_WITH_LAUNCHER], stdio: 'inherit' };
+    const options: ForkOptions = {
+      cwd: ROOT,
+      env,
+      execArgv: [...flags, '--import', END_WITH_LAUNCHER],
+      stdio: 'inherit',
+    };
     const child = fork(file, [markOf(folder)], options);
     if (child.pid !== undefined) writeFileSync(pidFile(folder, name), `${child.pid}\n`);
     child.on('error', (error) => void this.end(1, `The ${name} could not be started: ${error.message}`));

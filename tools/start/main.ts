@@ -5,12 +5,13 @@ import { gainAccess, TOKEN_FILE } from './access';
 import { Api, waitUntilReady } from './api';
 import { buildAll } from './build';
 import { runDemo, startKnownAgent } from './demo';
-import { keep, lockOf, ROOT, takeDataFolder } from './folder';
+import { keep, lockOf, takeDataFolder } from './folder';
 import { howToGoOn } from './guide';
 import { Launcher, Stopped, stopEarlierProgram } from './launcher';
 import { announceEnd } from './lock';
 import { watchNpm } from './parent';
 import { checkSettings, requireFreePort } from './preflight';
+import { SERVER } from './server-program';
 import { startServers } from './servers';
 import { watchConsole, watchServer } from './watch';
 
@@ -46,7 +47,7 @@ async function main(launcher: Launcher): Promise<void> {
   const api = new Api(`http://127.0.0.1:${port}`, launcher.signal);
   await launcher.step('Server: starting (it migrates the database and creates the first admin)', async () => {
     if (WATCH) await watchServer(launcher, env);
-    else await launcher.program('server', join(ROOT, 'dist', 'apps', 'api', 'main.js'), folder, env);
+    else await launcher.program('server', SERVER.file, folder, env, SERVER.flags);
     await waitUntilReady(api, launcher);
   });
   const url = `http://localhost:${port}`;

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Policy } from '../../apps/agent/src/policy/policy';
 import { writeFirstPolicy } from './agent';
+import { ROOT } from './folder';
 import { howToGoOn, quoted } from './guide';
 import { announceEnd, takeLock } from './lock';
 import { checkSettings } from './preflight';
+import { SERVER } from './server-program';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'gwanje start-'))));
@@ -94,5 +96,14 @@ describe('howToGoOn', () => {
     mkdirSync(odd);
     writeFileSync(join(odd, 'token'), 'gwj_abc\n');
     expect(execFileSync('sh', ['-c', `cat ${quoted(join(odd, 'token'))}`], { encoding: 'utf8' })).toBe('gwj_abc\n');
+  });
+});
+
+describe('the server', () => {
+  it('is run with the same flags wherever it is deployed', () => {
+    const command = ['node', ...SERVER.flags, relative(ROOT, SERVER.file)];
+    const read = (name: string): string => readFileSync(join(ROOT, 'deploy', name), 'utf8');
+    expect(read('systemd/gwanje.service')).toContain(`ExecStart=/opt/gwanje/node_modules/.bin/${command.join(' ')}\n`);
+    expect(read('docker/server.Dockerfile')).toContain(`CMD ${JSON.stringify(command).replaceAll(',', ', ')}\n`);
   });
 });

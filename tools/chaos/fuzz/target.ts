@@ -3,11 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { freePort } from '../../servers/ports';
 import { hasExited, messageOf, sleep, stopChild } from '../../servers/process';
-import { ROOT } from '../../start/folder';
+import { SERVER } from '../../start/server-program';
 import type { OpenApi } from './document';
 import type { Things } from './malformed';
 
-const MAIN = join(ROOT, 'dist', 'apps', 'api', 'main.js');
 const EMAIL = 'admin@example.com';
 const START_MS = 60_000;
 const ROLES = ['operator', 'viewer', 'auditor'] as const;
@@ -50,7 +49,10 @@ export class Target {
       ARTIFACTS_DIR: join(settings.folder, 'artifacts'),
       AUDIT_KEY_FILE: join(settings.folder, 'audit-key.pem'),
     };
-    const target = new Target(port, spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const target = new Target(
+      port,
+      spawn(process.execPath, [...SERVER.flags, SERVER.file], { env, stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
     try {
       await target.prepare(password);
       return target;
