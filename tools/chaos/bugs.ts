@@ -139,8 +139,8 @@ export const BUGS: readonly Bug[] = [
       ),
       replace(
         `${API}commands/agent-words.ts`,
-        'audited, this.commands.moveAll(moves)]',
-        'null, this.commands.moveAll(moves)]',
+        'this.commands.moveAll(moves), audited]',
+        'this.commands.moveAll(moves)]',
       ),
     ],
     nemeses: named('duplicated requests', 'requests done whose answers are lost'),
@@ -248,13 +248,19 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}core/database/hot-database.ts`,
-        'const all = [BEGIN, ...statements, COMMIT];',
-        'const all = [BEGIN, ...statements, null];',
+        'client.exchange(sent.map(',
+        "client.exchange([{ text: 'BEGIN', values: [] }, ...sent].map(",
+      ),
+      replace(`${API}core/database/hot-database.ts`, 'exchange.answers.values()', 'exchange.answers.slice(1).values()'),
+      replace(
+        `${API}core/database/hot-database.ts`,
+        'sent[exchange.answers.length]',
+        'sent[exchange.answers.length - 1]',
       ),
       replace(
         `${API}core/database/hot-database.ts`,
         'client.release(broken);',
-        "setTimeout(() => this.run(client, 'COMMIT').then(() => client.release(broken), () => client.release(true)), 50);",
+        "setTimeout(() => client.exchange([this.named({ text: 'COMMIT', values: [] })]).end.then((fault) => client.release(fault ?? broken)), 50);",
       ),
     ],
     nemeses: named('killed backends of PostgreSQL', 'PostgreSQL immediate restart'),
@@ -327,8 +333,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}commands/command-store.ts`,
-        "deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE'",
-        "deleted_at IS NULL ORDER BY id'",
+        "'infinity' ORDER BY id FOR NO KEY UPDATE`",
+        "'infinity' ORDER BY id`",
       ),
     ],
     // The statements of one transaction come one by one, and others in between.

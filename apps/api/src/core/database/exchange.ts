@@ -48,7 +48,7 @@ export class Exchange implements Submittable {
 
   constructor(statements: readonly Named[]) {
     // Before anything is sent: what cannot be written fails all of it.
-    this.statements = statements.map(({ name, text, values }) => ({ name, text, values: values.map(prepareValue) }));
+    this.statements = statements.map(({ name, text, values }) => ({ name, text, values: values.map((value) => prepareValue(value)) }));
     this.end = new Promise((resolve) => (this.callback = resolve));
   }
 
