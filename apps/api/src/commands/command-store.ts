@@ -81,7 +81,10 @@ const MAY_GO = `n.due AND n."rightsVersion" = (SELECT u.rights_version FROM user
       <= c.concurrency + (n.priority = ${EMERGENCY_PRIORITY})::integer
     AND NOT EXISTS (SELECT FROM commands p WHERE p.client_id = c.id AND p.priority >= n.priority AND ${CLAIMABLE}))`;
 
-/** SQL: `added`, the rows of commands that are stored as `rows` have them, with their history. `goes` says which of them are handed out. */
+/**
+ * SQL: `added`, the rows of commands that are stored as `rows` have them, with their history. `goes` says which of them are handed out; behind an
+ * OFFSET it is asked once for a row, and not wherever its answer is used.
+ */
 const storing = (rows: string, goes: string): string => `
   WITH given AS (
     SELECT *, coalesce("notBefore" <= now(), true) AND coalesce("expiresAt" > now(), true) AS due FROM (${rows}) rows
