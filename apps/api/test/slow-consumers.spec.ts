@@ -3,7 +3,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { FastifyReply } from 'fastify';
 import { createServer, ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { MAX_BUFFERED_BYTES } from '../src/core/http/event-sink';
+import { HEARTBEAT_MS, MAX_BUFFERED_BYTES } from '../src/core/http/event-sink';
 import { EventStream } from '../src/core/http/sse';
 import { eventually, TestEnvironment } from './support/environment';
 
@@ -41,7 +41,11 @@ class SlowReader {
 
   hurry(): void {
     clearInterval(this.timer);
-    this.socket.on('data', (bytes: Buffer) => this.take(bytes));
+    this.socket.on('data', (bytes: Buffer) => this.take(bytes)).resume();
+  }
+
+  pause(): void {
+    this.socket.removeAllListeners('data').pause();
   }
 
   close(): void {
@@ -80,13 +84,23 @@ describe('a consumer that reads 1 kB a second', () => {
     return reader;
   };
 
-  it('is cut off at the next word when it is too far behind, and costs no more memory than that', async () => {
+  /** The server's side of each connection to it. */
+  const streamsOn = async (): Promise<{ streams: EventStream[]; url: string; stop: () => Promise<unknown> }> => {
     const streams: EventStream[] = [];
     const server = createServer((_, raw) => {
       streams.push(new EventStream({ raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const stop = (): Promise<unknown> => {
+      streams.forEach((stream) => stream.end());
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    };
+    return { streams, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, stop };
+  };
+
+  it('is cut off at the next word when it is too far behind, and costs no more memory than that', async () => {
+    const { streams, url, stop } = await streamsOn();
     const [slow, quick] = [read(url, 'x'), read(url, 'x')];
     quick.hurry();
     await eventually(() => expect(streams).toHaveLength(2));
@@ -102,9 +116,37 @@ describe('a consumer that reads 1 kB a second', () => {
     expect(streams.filter(({ open }) => open)).toHaveLength(1);
     expect(mostBuffered).toBeLessThanOrEqual(MOST_BYTES);
     expect(slow.events.length).toBeLessThan(written);
-    streams.forEach((stream) => stream.end());
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await stop();
+  });
+
+  it('is left in peace by the heartbeat while it takes what waits, and cut off when it takes nothing', async () => {
+    jest.useFakeTimers({ doNotFake: ['Date', 'hrtime', 'nextTick', 'queueMicrotask', 'setImmediate', 'clearImmediate', 'setTimeout', 'clearTimeout'] });
+    try {
+      const { streams, url, stop } = await streamsOn();
+      const reader = read(url, 'x');
+      await eventually(() => expect(streams).toHaveLength(1));
+      const [stream] = streams as [EventStream];
+      const crowd = (): Promise<void> => eventually(() => {
+        if (!stream.congested) stream.send('piece', TEXT);
+        expect(stream.congested).toBe(true);
+      }, PATIENCE_MS);
+      for (let round = 0; round < 2; round++) {
+        await crowd();
+        jest.advanceTimersByTime(HEARTBEAT_MS);
+        expect(stream.open).toBe(true);
+        reader.hurry();
+        await eventually(() => expect(stream.congested).toBe(false));
+        reader.pause();
+      }
+      await crowd();
+      jest.advanceTimersByTime(HEARTBEAT_MS);
+      expect(stream.open).toBe(true);
+      jest.advanceTimersByTime(HEARTBEAT_MS);
+      expect(stream.open).toBe(false);
+      await stop();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('as an agent gets all of its commands, each once, when it hurries; and others do not wait for it', async () => {

@@ -12,7 +12,7 @@ interface ProblemBody {
 }
 
 /** More than two heartbeats of the server. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** What the server says to raw requests on one connection, each sent after an answer, until `until` appears or it ends the connection. */
 function raw(url: string, requests: string[], until?: string): Promise<string> {

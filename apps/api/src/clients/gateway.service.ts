@@ -166,11 +166,14 @@ export class GatewayService implements OnApplicationBootstrap, BeforeApplication
     for (const connection of connections) if (ended.has(connection.keyId)) this.close(connection, 'revoked');
   }
 
-  /** Answers those that are on the connection: what the agent cannot take yet is written in a later round. */
+  /** Answers those that are on the connection: what the agent cannot take yet is written when it has caught up. */
   private write(connection: Connection, frames: CommandFrame[], stamp: (frame: CommandFrame) => CommandFrame): CommandFrame[] {
     return frames.filter((frame) => {
       if (connection.sent.get(frame.id) === frame.attempt) return true;
-      if (connection.sink.congested) return false;
+      if (connection.sink.congested) {
+        connection.sink.onCaughtUp(() => this.bus.publish('outstanding', { clientIds: [connection.clientId] }));
+        return false;
+      }
       connection.sink.send('command', stamp(frame), frame.id);
       return true;
     });

@@ -29,7 +29,7 @@ export class AgentSocketController {
   @ApiOperation({ summary: 'WebSocket of an agent', description: DESCRIPTION })
   async connect(@Param('clientId') clientId: string, @Caller() agent: AgentPrincipal, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     if (!isSelf(agent, clientId)) throw new Hidden('clients.connect', { type: 'client', id: clientId });
-    const socket = new EventSocket(acceptWebSocket(request, reply));
+    const socket = new EventSocket(acceptWebSocket(request, reply), request.raw.socket);
     new AgentConversation(socket, agent, this.frames);
     await this.gateway.attach(agent.id, agent.keyId, socket);
   }

@@ -94,6 +94,7 @@ export class OutputService {
         while (again && stream.open) {
           again = false;
           await this.sendNew(id, cursor, stream).catch(() => undefined /* tried again at the next news or round */);
+          if (stream.congested) stream.onCaughtUp(pump);
         }
       })().finally(() => (busy = undefined));
     };
@@ -120,7 +121,7 @@ export class OutputService {
     for (const log of ended ? logs.slice(0, -1) : logs) this.sendStatus(log, cursor, stream);
     for (let rows = await this.outputs(id, cursor.position, PAGE); rows.length > 0; rows = await this.outputs(id, cursor.position, PAGE)) {
       for (const { position, stream: kind, text, ...row } of rows) {
-        // What the reader cannot take yet is read again in a later round.
+        // What the reader cannot take yet is read again when it has caught up.
         if (stream.congested) return;
         cursor.position = position;
         const eventId = `${cursor.revision}.${position}`;

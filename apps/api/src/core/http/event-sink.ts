@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 /** Milliseconds between two signs of life on an event stream; the contract promises one every 15 s. */
 export const HEARTBEAT_MS = 14_000;
 /** The same on a WebSocket. A peer that is gone is found at the second ping, within the 45 s that the design allows for. */
@@ -5,11 +7,36 @@ export const PING_MS = 20_000;
 /** A consumer that is further behind is congested, and cut off when it still is at the next word: it comes back and resumes, and the server's memory stays bounded. */
 export const MAX_BUFFERED_BYTES = 1 << 20;
 
+/** What waits in this process for a consumer that is behind. */
+export class Backlog {
+  private taken = 0;
+  private isAwaited = false;
+
+  /** True when the system took over a write of this connection since it was asked last: then the consumer is slow, and not gone. */
+  shrinks({ bytesWritten, writableLength }: Socket): boolean {
+    const before = this.taken;
+    this.taken = bytesWritten - writableLength;
+    return this.taken !== before;
+  }
+
+  /** Calls the listener once, when nothing waits any more; one that is given meanwhile is not called. */
+  onEnd(socket: Socket, listener: () => void): void {
+    if (this.isAwaited) return;
+    this.isAwaited = true;
+    socket.once('drain', () => {
+      this.isAwaited = false;
+      listener();
+    });
+  }
+}
+
 /** One open connection that events are written to, whatever carries them. */
 export interface EventSink {
   readonly open: boolean;
   /** The consumer is too far behind: what can wait should wait. */
   readonly congested: boolean;
+  /** Of a congested one: calls the listener once, when it has caught up; one that is given meanwhile is not called. */
+  onCaughtUp(listener: () => void): void;
   /** Does nothing once the connection is closed, and cuts it off when it is congested. */
   send(event: string, data: unknown, id?: string): void;
   /** Closes the connection after what was sent. */

@@ -1,6 +1,7 @@
 import type { ServerFrame } from '@gwanje/contracts';
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
-import { type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
+import { Backlog, type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
 import { Rota } from './rota';
 
 /** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
@@ -11,8 +12,13 @@ const pings = new Rota(PING_MS);
 /** One open WebSocket that carries frames as JSON text: pings as heartbeats, a bounded buffer, a dead peer found within two heartbeats. */
 export class EventSocket implements EventSink {
   private heard = true;
+  private readonly backlog = new Backlog();
 
-  constructor(private readonly socket: WebSocket) {
+  /** `carrier` is what the WebSocket's frames travel on. */
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly carrier: Socket,
+  ) {
     const endPings = pings.join(() => this.beat());
     socket.on('pong', () => (this.heard = true));
     socket.on('message', () => (this.heard = true));
@@ -31,6 +37,10 @@ export class EventSocket implements EventSink {
 
   get congested(): boolean {
     return this.socket.bufferedAmount > MAX_BUFFERED_BYTES;
+  }
+
+  onCaughtUp(listener: () => void): void {
+    this.backlog.onEnd(this.carrier, listener);
   }
 
   send(event: string, data: unknown, id?: string): void {
@@ -76,7 +86,9 @@ export class EventSocket implements EventSink {
   private beat(): void {
     // While nothing is read, nothing can be heard.
     if (this.socket.isPaused) return;
-    if (!this.heard || this.congested) return this.socket.terminate();
+    // Behind what waits here a ping would be heard too late.
+    if (this.socket.bufferedAmount > 0) return this.backlog.shrinks(this.carrier) ? void (this.heard = true) : this.socket.terminate();
+    if (!this.heard) return this.socket.terminate();
     this.heard = false;
     this.socket.ping();
   }

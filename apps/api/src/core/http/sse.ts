@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import { NotFound } from '../errors/errors';
-import { type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
+import { Backlog, type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
 import { Rota } from './rota';
 
 const heartbeats = new Rota(HEARTBEAT_MS);
@@ -14,6 +14,7 @@ export class EventStream implements EventSink {
   private readonly response: ServerResponse;
   private readonly isChunked: boolean;
   private readonly endHeartbeat: () => void;
+  private readonly backlog = new Backlog();
 
   constructor(reply: FastifyReply) {
     // Nothing could be said on it, and an agent's own would end for it.
@@ -33,7 +34,7 @@ export class EventStream implements EventSink {
     this.response.flushHeaders();
     this.response.socket?.setNoDelay(true);
     this.response.on('error', () => this.response.destroy());
-    this.endHeartbeat = heartbeats.join(() => this.write(': alive\n\n'));
+    this.endHeartbeat = heartbeats.join(() => this.beat());
     openStreams.count++;
     this.onClose(() => {
       this.endHeartbeat();
@@ -47,6 +48,10 @@ export class EventStream implements EventSink {
 
   get congested(): boolean {
     return this.response.writableLength > MAX_BUFFERED_BYTES;
+  }
+
+  onCaughtUp(listener: () => void): void {
+    if (this.response.socket) this.backlog.onEnd(this.response.socket, listener);
   }
 
   send(event: string, data: unknown, id?: string): void {
@@ -73,6 +78,13 @@ export class EventStream implements EventSink {
     if (!this.open) return;
     if (this.congested) this.response.destroy();
     else this.put(text);
+  }
+
+  private beat(): void {
+    const { socket } = this.response;
+    // What it is taking is a sign of life as well.
+    if (this.congested && socket && this.backlog.shrinks(socket)) return;
+    this.write(': alive\n\n');
   }
 
   /**
