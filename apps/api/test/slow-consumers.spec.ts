@@ -1,8 +1,8 @@
 import type { CommandFrame } from '@gwanje/contracts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { FastifyReply } from 'fastify';
-import { createServer, ServerResponse } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, Socket } from 'node:net';
 import { HEARTBEAT_MS, MAX_BUFFERED_BYTES } from '../src/core/http/event-sink';
 import { EventStream } from '../src/core/http/sse';
 import { eventually, TestEnvironment } from './support/environment';
@@ -66,8 +66,8 @@ describe('a consumer that reads 1 kB a second', () => {
   afterAll(() => env.destroy());
   beforeEach(() => {
     mostBuffered = 0;
-    const { write } = ServerResponse.prototype as { write: (this: ServerResponse, ...args: unknown[]) => boolean };
-    jest.spyOn(ServerResponse.prototype, 'write').mockImplementation(function (this: ServerResponse, ...args: unknown[]) {
+    const { write } = Socket.prototype as { write: (this: Socket, ...args: unknown[]) => boolean };
+    jest.spyOn(Socket.prototype, 'write').mockImplementation(function (this: Socket, ...args: unknown[]) {
       const answer = write.apply(this, args);
       mostBuffered = Math.max(mostBuffered, this.writableLength);
       return answer;
@@ -88,7 +88,7 @@ describe('a consumer that reads 1 kB a second', () => {
   const streamsOn = async (): Promise<{ streams: EventStream[]; url: string; stop: () => Promise<unknown> }> => {
     const streams: EventStream[] = [];
     const server = createServer((_, raw) => {
-      streams.push(new EventStream({ raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply));
+      void EventStream.open({ raw, hijack: () => undefined, getHeaders: () => ({}) } as unknown as FastifyReply).then((stream) => streams.push(stream));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const stop = (): Promise<unknown> => {

@@ -27,6 +27,6 @@ export class EventsController {
     @Query('aliveEveryMs', new WholeNumber(ALIVE_EVERY_MS)) aliveEveryMs?: number,
   ): Promise<void> {
     if (!isSelf(agent, clientId)) throw new Hidden('clients.connect', { type: 'client', id: clientId });
-    await this.gateway.attach(agent.id, agent.keyId, new EventStream(reply), aliveEveryMs);
+    await this.gateway.attach(agent.id, agent.keyId, await EventStream.open(reply), aliveEveryMs);
   }
 }

@@ -116,8 +116,8 @@ export class CommandsController {
     @Param('id') id: string, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,
   ): Promise<void> {
     await this.reader.get(id, caller);
-    const open = await this.output.watch(id, lastEventId, () => {
-      const stream = new EventStream(reply);
+    const open = await this.output.watch(id, lastEventId, async () => {
+      const stream = await EventStream.open(reply);
       this.warden.watch(stream, caller);
       return stream;
     });

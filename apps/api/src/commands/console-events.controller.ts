@@ -31,7 +31,7 @@ export class ConsoleEventsController {
   async connect(
     @Query() query: EventsDto, @Caller() caller: Person, @Res() reply: FastifyReply, @Headers('last-event-id') lastEventId?: string,
   ): Promise<void> {
-    const stream = new EventStream(reply);
+    const stream = await EventStream.open(reply);
     this.warden.watch(stream, caller);
     await this.news.watch(caller, query.topics ?? NEWS_TOPICS, lastEventId, stream).catch((error: unknown) => {
       // The answer has begun: a stream that could not be set up ends, and its reader comes back.

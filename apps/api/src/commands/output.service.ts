@@ -76,7 +76,7 @@ export class OutputService {
    * Streams history and output from `lastEventId` on, without a gap and without a repeat. An id is `<revision>.<position>`,
    * how far the reader is in the history and in the output. Ends after the command's end; answers false when nothing is left.
    */
-  async watch(given: string, lastEventId: string | undefined, open: () => EventStream): Promise<boolean> {
+  async watch(given: string, lastEventId: string | undefined, open: () => Promise<EventStream>): Promise<boolean> {
     // As the news name it.
     const id = given.toLowerCase();
     const [, revisionText = '0', positionText = '0'] = /^(\d{1,9})\.(\d{1,18})$/.exec(lastEventId ?? '') ?? [];
@@ -85,7 +85,7 @@ export class OutputService {
     if (!state) throw new NotFound('command');
     if (ENDED.has(state.status) && cursor.revision >= state.revision) return false;
 
-    const stream = open();
+    const stream = await open();
     let busy: Promise<void> | undefined;
     let again = false;
     const pump = (): void => {

@@ -1,4 +1,4 @@
-import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { BeforeApplicationShutdown, Injectable, Logger, OnApplicationBootstrap } from '@nestjs/common';
 import type { Person } from '../core/access/access';
 import { Bus } from '../core/events/bus.service';
 import type { EventStream } from '../core/http/sse';
@@ -8,11 +8,12 @@ const ROUND_MS = 1_000;
 
 /** Watches over people's open streams: ends each as soon as its session has ended or the person's rights have changed. */
 @Injectable()
-export class StreamWarden implements OnApplicationBootstrap, OnApplicationShutdown {
+export class StreamWarden implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly log = new Logger('StreamWarden');
   private readonly watched = new Map<EventStream, Person>();
   private timer?: NodeJS.Timeout;
   private round?: Promise<void>;
+  private stopping = false;
 
   constructor(
     private readonly people: PeopleService,
@@ -25,7 +26,9 @@ export class StreamWarden implements OnApplicationBootstrap, OnApplicationShutdo
     this.timer = setInterval(() => this.look(), ROUND_MS);
   }
 
-  onApplicationShutdown(): void {
+  /** Before the server closes, which waits for them. */
+  beforeApplicationShutdown(): void {
+    this.stopping = true;
     clearInterval(this.timer);
     for (const stream of this.watched.keys()) stream.end();
   }
@@ -33,6 +36,7 @@ export class StreamWarden implements OnApplicationBootstrap, OnApplicationShutdo
   watch(stream: EventStream, person: Person): void {
     this.watched.set(stream, person);
     stream.onClose(() => this.watched.delete(stream));
+    if (this.stopping) stream.end();
   }
 
   private look(): void {

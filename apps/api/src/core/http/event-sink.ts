@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 export const HEARTBEAT_MS = 14_000;
 /** The same on a WebSocket. A peer that is gone is found at the second ping, within the 45 s that the design allows for. */
 export const PING_MS = 20_000;
+/** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
+export const CLOSING_MS = 1_000;
 /** A consumer that is further behind is congested, and cut off when it still is at the next word: it comes back and resumes, and the server's memory stays bounded. */
 export const MAX_BUFFERED_BYTES = 1 << 20;
 

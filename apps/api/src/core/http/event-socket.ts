@@ -1,11 +1,8 @@
 import type { ServerFrame } from '@gwanje/contracts';
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
-import { Backlog, type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
+import { Backlog, CLOSING_MS, type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
 import { Rota } from './rota';
-
-/** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
-const CLOSING_MS = 1_000;
 
 const pings = new Rota(PING_MS);
 

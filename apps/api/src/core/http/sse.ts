@@ -1,57 +1,68 @@
 import type { FastifyReply } from 'fastify';
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { NotFound } from '../errors/errors';
-import { Backlog, type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
+import { Backlog, CLOSING_MS, type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
 import { Rota } from './rota';
+import { takeOver } from './take-over';
 
 const heartbeats = new Rota(HEARTBEAT_MS);
 
 /** One event as it stands in a stream. */
 export const eventText = (event: string, data: unknown, id?: string): string => `${id ? `id: ${id}\n` : ''}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
-/** One open event stream, written by hand: own ids, comments as heartbeats, a bounded buffer. */
+/** One open event stream, written by hand on its connection: own ids, comments as heartbeats, a bounded buffer. */
 export class EventStream implements EventSink {
-  private readonly response: ServerResponse;
-  private readonly isChunked: boolean;
-  private readonly endHeartbeat: () => void;
   private readonly backlog = new Backlog();
 
-  constructor(reply: FastifyReply) {
-    // Nothing could be said on it, and an agent's own would end for it.
-    if (reply.raw.req.method === 'HEAD') throw new NotFound('stream without GET');
-    reply.hijack();
-    this.response = reply.raw;
-    this.isChunked = this.response.req.httpVersion === '1.1';
-    this.response.writeHead(200, {
-      // What was set before: who may read it, and the id of the request.
-      ...(reply.getHeaders() as Record<string, string>),
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-      connection: 'keep-alive',
-      ...(this.isChunked && { 'transfer-encoding': 'chunked' }),
-    });
-    this.response.flushHeaders();
-    this.response.socket?.setNoDelay(true);
-    this.response.on('error', () => this.response.destroy());
-    this.endHeartbeat = heartbeats.join(() => this.beat());
+  private constructor(
+    private readonly socket: Socket,
+    private readonly isChunked: boolean,
+  ) {
+    const endHeartbeat = heartbeats.join(() => this.beat());
     openStreams.count++;
     this.onClose(() => {
-      this.endHeartbeat();
+      endHeartbeat();
       openStreams.count--;
     });
   }
 
+  /** Waits for the connection, when requests that came on it before are not answered yet. It may be over when it is there. */
+  static async open(reply: FastifyReply): Promise<EventStream> {
+    const { raw: response } = reply;
+    // Nothing could be said on it, and an agent's own would end for it.
+    if (response.req.method === 'HEAD') throw new NotFound('stream without GET');
+    reply.hijack();
+    const { socket, httpVersion } = response.req;
+    await assigned(response, socket);
+    const isChunked = httpVersion === '1.1';
+    if (!socket.destroyed) {
+      response.writeHead(200, {
+        // What was set before: who may read it, and the id of the request.
+        ...(reply.getHeaders() as Record<string, string>),
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache, no-transform',
+        'x-accel-buffering': 'no',
+        connection: 'close',
+        ...(isChunked && { 'transfer-encoding': 'chunked' }),
+      });
+      response.flushHeaders();
+      socket.setNoDelay(true);
+      takeOver(response, socket);
+    }
+    return new EventStream(socket, isChunked);
+  }
+
   get open(): boolean {
-    return !this.response.writableEnded && !this.response.destroyed;
+    return this.socket.writable;
   }
 
   get congested(): boolean {
-    return this.response.writableLength > MAX_BUFFERED_BYTES;
+    return this.socket.writableLength > MAX_BUFFERED_BYTES;
   }
 
   onCaughtUp(listener: () => void): void {
-    if (this.response.socket) this.backlog.onEnd(this.response.socket, listener);
+    this.backlog.onEnd(this.socket, listener);
   }
 
   send(event: string, data: unknown, id?: string): void {
@@ -59,44 +70,50 @@ export class EventStream implements EventSink {
   }
 
   end(): void {
-    this.endHeartbeat();
-    this.response.end();
+    if (!this.open) return;
+    this.socket.end(this.isChunked ? '0\r\n\r\n' : '');
+    const timer = setTimeout(() => this.socket.destroy(), CLOSING_MS);
+    this.socket.once('close', () => clearTimeout(timer));
   }
 
   cutOff(): void {
-    this.response.destroy();
+    this.socket.destroy();
   }
 
   onClose(listener: () => void): void {
     // A reader that left before is told of by no event any more.
-    if (this.response.destroyed) queueMicrotask(listener);
-    else this.response.once('close', listener);
+    if (this.socket.destroyed) queueMicrotask(listener);
+    else this.socket.once('close', listener);
   }
 
   /** Events that were made into text already, for many readers at once. */
   write(text: string): void {
     if (!this.open) return;
-    if (this.congested) this.response.destroy();
+    if (this.congested) this.socket.destroy();
     else this.put(text);
   }
 
   private beat(): void {
-    const { socket } = this.response;
     // What it is taking is a sign of life as well.
-    if (this.congested && socket && this.backlog.shrinks(socket)) return;
+    if (this.congested && this.backlog.shrinks(this.socket)) return;
     this.write(': alive\n\n');
   }
 
-  /**
-   * At once and as one piece, where the response would write a chunk in four at the end of the turn; what follows within the turn goes
-   * together. A request that came before the last one was answered waits for the connection, and its response keeps what is said.
-   */
+  /** At once; what follows within the turn goes together. */
   private put(text: string): void {
-    const { socket } = this.response;
-    if (!socket || !this.isChunked) return void this.response.write(text);
-    socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    const { socket } = this;
+    socket.write(this.isChunked ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : text);
     if (socket.writableCorked > 0) return;
     socket.cork();
     process.nextTick(() => socket.uncork());
   }
+}
+
+/** Resolves when the response has its connection, or that is over. */
+async function assigned(response: ServerResponse, connection: Socket): Promise<void> {
+  if (response.socket || connection.destroyed) return;
+  await new Promise<unknown>((resolve) => {
+    response.once('socket', resolve);
+    connection.once('close', resolve);
+  });
 }
