@@ -62,7 +62,7 @@ export class AccessGuard implements CanActivate {
     let known = access.checkedAgain || access.harmless ? this.recent.get(token, access.harmless) : undefined;
     if (!known) {
       known = await this.identify(token, context, request).catch((error: unknown) => this.unknown(error, origin.address));
-      if (access.checkedAgain || access.harmless) this.recent.remember(token, known);
+      this.recent.remember(token, known);
     }
     const wait = this.limits.spend('caller', keyOf(known));
     if (wait) await wait;
