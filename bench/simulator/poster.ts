@@ -20,9 +20,9 @@ export class Poster {
   }
 
   /** Rejects when there is no answer. */
-  async post(path: string, token: string, body: unknown): Promise<Reply> {
-    const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-    const answer = await this.pool.request({ path, method: 'POST', headers, body: JSON.stringify(body) });
+  async post(path: string, token: string, body?: object): Promise<Reply> {
+    const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) };
+    const answer = await this.pool.request({ path, method: 'POST', headers, body: body ? JSON.stringify(body) : null });
     return { status: answer.statusCode, body: await answer.body.text() };
   }
 

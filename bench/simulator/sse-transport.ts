@@ -96,7 +96,7 @@ class SseLink implements Link {
   keepHeard(): void {
     if (now() < this.dueAt) return;
     this.isHeard();
-    this.poster.post('/api/agents/alive', this.identity.key, {}).catch(() => undefined /* the stream ends, too */);
+    this.poster.post('/api/agents/alive', this.identity.key).catch(() => undefined /* the stream ends, too */);
   }
 
   private isHeard(): void {
