@@ -131,7 +131,7 @@ export class OutputService {
     }
     if (ended) {
       this.sendStatus(last, cursor, stream);
-      stream.end();
+      stream.finish();
     }
   }
 

@@ -6,7 +6,7 @@ export const HEARTBEAT_MS = 14_000;
 export const PING_MS = 20_000;
 /** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
 export const CLOSING_MS = 1_000;
-/** A consumer that is further behind is congested, and cut off when it still is at the next word: it comes back and resumes, and the server's memory stays bounded. */
+/** A consumer that is further behind is congested, and cut off when it still is at the next word, or takes nothing between two signs of life: it comes back and resumes, and the server's memory stays bounded. */
 export const MAX_BUFFERED_BYTES = 1 << 20;
 
 /** What waits in this process for a consumer that is behind. */
@@ -41,7 +41,7 @@ export interface EventSink {
   onCaughtUp(listener: () => void): void;
   /** Does nothing once the connection is closed, and cuts it off when it is congested. */
   send(event: string, data: unknown, id?: string): void;
-  /** Closes the connection after what was sent. */
+  /** Closes the connection after what was sent, which is given up when it is not taken within CLOSING_MS. */
   end(): void;
   /** Closes it at once, for a peer that is gone: waits for nothing. */
   cutOff(): void;

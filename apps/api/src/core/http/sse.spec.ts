@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { openStreams } from './event-sink';
+import { HEARTBEAT_MS, openStreams } from './event-sink';
 import { EventStream } from './sse';
 
 /** As much of Fastify's reply as a stream asks for. */
@@ -87,6 +87,30 @@ describe('EventStream', () => {
     await closed;
     expect(openStreams.count).toBe(before - 1);
     reader.destroy();
+  });
+
+  it('is finished when its reader has taken all of it, and cut off when that takes nothing', async () => {
+    jest.useFakeTimers({ doNotFake: ['Date', 'hrtime', 'nextTick', 'queueMicrotask', 'setImmediate', 'clearImmediate'] });
+    try {
+      const readers = [await ask(), await ask()] as const;
+      const closed = readers.map(({ socket }) => once(socket, 'close'));
+      for (const { reader, stream } of readers) {
+        reader.pause();
+        while (!stream.congested) stream.send('piece', 'x'.repeat(500_000));
+        stream.finish();
+      }
+      jest.advanceTimersByTime(HEARTBEAT_MS);
+      expect(readers.map(({ socket }) => socket.destroyed)).toEqual([false, false]);
+      const [taking, stuck] = readers;
+      taking.reader.resume();
+      await once(taking.reader, 'end');
+      expect(taking.reader.complete).toBe(true);
+      jest.advanceTimersByTime(HEARTBEAT_MS);
+      await Promise.all(closed);
+      stuck.reader.destroy();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it.each([

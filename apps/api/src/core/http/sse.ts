@@ -69,9 +69,14 @@ export class EventStream implements EventSink {
     this.write(eventText(event, data, id));
   }
 
+  /** Closes it when the reader has taken all that was sent, however long that takes; one that takes nothing is cut off by a heartbeat. */
+  finish(): void {
+    if (this.open) this.socket.end(this.isChunked ? '0\r\n\r\n' : '');
+  }
+
   end(): void {
-    if (!this.open) return;
-    this.socket.end(this.isChunked ? '0\r\n\r\n' : '');
+    if (this.socket.destroyed) return;
+    this.finish();
     const timer = setTimeout(() => this.socket.destroy(), CLOSING_MS);
     this.socket.once('close', () => clearTimeout(timer));
   }
@@ -94,9 +99,11 @@ export class EventStream implements EventSink {
   }
 
   private beat(): void {
+    const { writableEnded } = this.socket;
     // What it is taking is a sign of life as well.
-    if (this.congested && this.backlog.shrinks(this.socket)) return;
-    this.write(': alive\n\n');
+    if ((this.congested || writableEnded) && this.backlog.shrinks(this.socket)) return;
+    if (writableEnded) this.socket.destroy();
+    else this.write(': alive\n\n');
   }
 
   /** At once; what follows within the turn goes together. */
