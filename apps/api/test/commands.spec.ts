@@ -3,6 +3,8 @@ import { EventSource } from 'eventsource';
 import Redis from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import request from 'supertest';
+import { CommandStore } from '../src/commands/command-store';
+import { ask } from '../src/core/database/statement';
 import { eventually, TestEnvironment } from './support/environment';
 import type { FakeAgent } from './support/fake-agent';
 
@@ -172,6 +174,24 @@ describe('the route of one command', () => {
     const { body } = await env.post(`/api/commands/${id}/retry`).expect(409);
     expect(body).toMatchObject({ code: 'client_removed' });
     expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'cancelled', attempt: 1 });
+  });
+
+  it('tries again while somebody claims for the client, and neither waits for the other in vain', async () => {
+    const client = await env.client('claimed-for');
+    const id = await env.command(client.id);
+    await env.post(`/api/commands/${id}/cancel`).expect(200);
+    const store = env.app.get(CommandStore, { strict: false });
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    const retried = await store.transaction(async (claim) => {
+      await ask(claim, store.hold([client.id]));
+      const answer = env.post(`/api/commands/${id}/retry`).then(({ status }) => status);
+      await eventually(async () => expect(await env.sql(waiting)).not.toHaveLength(0));
+      // As the claim would move it that has seen it wait.
+      expect(await store.lock(id, claim)).toMatchObject({ status: 'cancelled' });
+      return { answer };
+    });
+    expect(await retried.answer).toBe(200);
+    expect((await env.get(`/api/commands/${id}`).expect(200)).body).toMatchObject({ status: 'pending', attempt: 2 });
   });
 
   it('does not try again what the machine refuses, and records the refusal', async () => {

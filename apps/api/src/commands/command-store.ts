@@ -163,6 +163,15 @@ export class CommandStore {
     return row;
   }
 
+  /** Locks the command, and its client if that was not removed: before it, as a claim does, so that the two never wait for each other. */
+  async lockWithClient(id: string, transaction: EntityManager): Promise<(LockedCommand & { hasClient: boolean }) | undefined> {
+    const held = await transaction.query<unknown[]>(
+      'SELECT FROM clients WHERE id = (SELECT client_id FROM commands WHERE id = $1) AND deleted_at IS NULL FOR NO KEY UPDATE', [id],
+    );
+    const command = await this.lock(id, transaction);
+    return command && { ...command, hasClient: held.length > 0 };
+  }
+
   /**
    * Locks these clients until the end of the transaction: none is removed meanwhile, and a claim in a later statement of it sees what
    * every claimer before has committed.

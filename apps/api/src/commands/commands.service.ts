@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service';
 import { ClientsService } from '../clients/clients.service';
 import type { AgentPrincipal, Person } from '../core/access/access';
 import { HotDatabase } from '../core/database/hot-database';
-import { ask, refusalOf } from '../core/database/statement';
+import { refusalOf } from '../core/database/statement';
 import { Conflict, InvalidInput, NotFound, StaleCaller } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import { AccountsService } from '../identity/accounts.service';
@@ -164,7 +164,8 @@ export class CommandsService {
   }
 
   async cancel(id: string, by: Person): Promise<void> {
-    const command = await this.change(id, async (locked, transaction) => {
+    const lock = this.store.lock.bind(this.store);
+    const command = await this.change(id, lock, async (locked, transaction) => {
       if (locked.status === 'pending' || locked.status === 'dispatched') {
         await this.store.move(locked, 'cancelled', {}, { by: by.id }, transaction);
       } else if (locked.status === 'running') {
@@ -181,13 +182,12 @@ export class CommandsService {
   }
 
   async retry(id: string, by: Person): Promise<void> {
-    const command = await this.change(id, async (locked, transaction) => {
+    const lock = this.store.lockWithClient.bind(this.store);
+    const command = await this.change(id, lock, async (locked, transaction) => {
       if (!['failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'].includes(locked.status)) {
         throw new Conflict('not_retryable', `A command that is ${locked.status} cannot be retried`);
       }
-      await ask(transaction, this.store.requireAndHold([locked.clientId])).catch((fault: Error) => {
-        throw refusalOf(fault) ? new Conflict('client_removed', 'The client was removed') : fault;
-      });
+      if (!locked.hasClient) throw new Conflict('client_removed', 'The client was removed');
       await this.store.retry(locked, 0, by, transaction);
       await this.record('commands.retry', locked, by, transaction);
       // kill point: retry.before-commit
@@ -216,10 +216,14 @@ export class CommandsService {
     return { action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy, rightsVersion, secretParameters, sealedSecrets, traceparent };
   }
 
-  private async change(id: string, act: (command: LockedCommand, transaction: EntityManager) => Promise<void>): Promise<LockedCommand> {
+  private async change<Locked extends LockedCommand>(
+    id: string,
+    lock: (id: string, transaction: EntityManager) => Promise<Locked | undefined>,
+    act: (command: Locked, transaction: EntityManager) => Promise<void>,
+  ): Promise<Locked> {
     if (!isUuid(id)) throw new NotFound('command');
     return this.store.transaction(async (transaction) => {
-      const command = await this.store.lock(id, transaction);
+      const command = await lock(id, transaction);
       if (!command) throw new NotFound('command');
       // kill point: change.before-moves
       await act(command, transaction);
