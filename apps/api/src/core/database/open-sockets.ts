@@ -12,7 +12,9 @@ const LOOK_MS = 250;
  */
 @Injectable()
 export class OpenSockets implements OnModuleDestroy, BeforeApplicationShutdown {
+  /** `heardAt`: it was not heard before this, and at the next look it was. */
   private readonly open = new Map<Socket, { bytes: number; heardAt: number }>();
+  private lookedAt = performance.now();
   private readonly timer = setInterval(() => this.look(), LOOK_MS).unref();
 
   /** `queryMs` is how long an answer may take. */
@@ -33,8 +35,9 @@ export class OpenSockets implements OnModuleDestroy, BeforeApplicationShutdown {
 
   private look(): void {
     for (const [socket, seen] of this.open) {
-      if (socket.bytesRead !== seen.bytes) Object.assign(seen, { bytes: socket.bytesRead, heardAt: performance.now() });
+      if (socket.bytesRead !== seen.bytes) Object.assign(seen, { bytes: socket.bytesRead, heardAt: this.lookedAt });
     }
+    this.lookedAt = performance.now();
   }
 
   private cut(silentMs: number): void {
