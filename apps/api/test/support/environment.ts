@@ -123,8 +123,12 @@ export async function createDatabase(): Promise<string> {
   return adminUrl.replace(/\/[^/]*$/, `/${name}`);
 }
 
+/** Throws when transactions of a test have waited for each other: a fault of the server, also where nobody saw it. */
 export async function dropDatabase(url: string): Promise<void> {
-  await query(process.env['TEST_DATABASE_URL'] ?? '', `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
+  const [adminUrl, name] = [process.env['TEST_DATABASE_URL'] ?? '', new URL(url).pathname.slice(1)];
+  const [seen] = await query<{ deadlocks: number }>(adminUrl, 'SELECT deadlocks::integer FROM pg_stat_database WHERE datname = $1', [name]);
+  await query(adminUrl, `DROP DATABASE ${name} WITH (FORCE)`);
+  if (seen && seen.deadlocks > 0) throw new Error(`PostgreSQL ended ${seen.deadlocks} deadlocks`);
 }
 
 /** Tries again until `check` does not throw, for at most ten seconds. */
