@@ -162,7 +162,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}commands/command-sweeps.ts`,
-        "status IN ('dispatched', 'running') AND deadline_at <= now()",
+        "phase = 'open' AND deadline_at <= now()",
         'deadline_at <= now()',
       ),
     ],
@@ -193,8 +193,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       replace(
         `${API}commands/command-store.ts`,
-        "p.status = 'pending' AND p.due_at <= now() AND (p.expires_at",
-        "p.status = 'pending' AND (p.expires_at",
+        "p.phase = 'pending' AND p.due_at <= now() AND (p.expires_at",
+        "p.phase = 'pending' AND (p.expires_at",
       ),
     ],
     nemeses: named('FLUSHALL'),

@@ -6,7 +6,7 @@ import { withClient } from './witnesses';
 const LOOK_MS = 25;
 /** An emergency may take one slot more than there are. */
 const OVERRUN = `SELECT c.id AS "clientId", c.concurrency AS slots, count(*)::integer AS taken
-  FROM clients c JOIN commands k ON k.client_id = c.id WHERE k.status IN ('dispatched', 'running')
+  FROM clients c JOIN commands k ON k.client_id = c.id WHERE k.phase = 'open'
   GROUP BY c.id HAVING count(*) > c.concurrency + bool_or(k.priority = 10)::integer`;
 
 /** Asks PostgreSQL directly, again and again, whether more is in flight on a client than its slots allow: afterwards nobody could tell. */

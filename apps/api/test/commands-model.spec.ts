@@ -110,9 +110,11 @@ describe('the state machine of a command', () => {
   };
 
   const pass = async (id: string, state: State, time: 'expiresAt' | 'deadline'): Promise<State> => {
-    const [column, from, to] =
-      time === 'expiresAt' ? (['expires_at', ['dispatched'], 'expired'] as const) : (['deadline_at', ['dispatched', 'running'], 'timed_out'] as const);
-    await env.sql(`UPDATE commands SET ${column} = now() - interval '1 second' WHERE id = $1`, [id]);
+    const [from, to, past] =
+      time === 'expiresAt'
+        ? ([['dispatched'], 'expired', `expires_at = now() - interval '1 second'`] as const)
+        : ([['dispatched', 'running'], 'timed_out', `deadline_at = now(), started_at = started_at - make_interval(secs => timeout_ms / 1000.0)`] as const);
+    await env.sql(`UPDATE commands SET ${past} WHERE id = $1`, [id]);
     if (!(from as readonly CommandState[]).includes(state.status)) return state;
     await env.reaches(id, to);
     return { ...state, status: to };

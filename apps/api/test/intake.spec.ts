@@ -132,4 +132,23 @@ describe('what may go at once', () => {
       expect(plan).not.toMatch(/clients_name|Seq Scan/);
     }
   });
+
+  it('is started without an entry in any index', async () => {
+    const client = await env.client('started');
+    const agent = await env.connect(client);
+    const id = await env.command(client.id);
+    const columns = async (): Promise<Record<string, unknown>> => (await env.sql<{ row: Record<string, unknown> }>('SELECT to_jsonb(c) AS row FROM commands c WHERE id = $1', [id]))[0]?.row ?? {};
+    const before = await columns();
+    expect(await agent.post(`/api/commands/${id}/start`, {})).toBe(200);
+    const after = await columns();
+    const changed = Object.keys(after).filter((name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]));
+    expect(changed).toEqual(expect.arrayContaining(['status', 'started_at', 'revision']));
+    const indexed = await env.sql<{ name: string }>(
+      `SELECT DISTINCT a.attname AS name FROM pg_index i
+       JOIN pg_depend d ON d.objid = i.indexrelid AND d.refobjid = i.indrelid JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = d.refobjsubid
+       WHERE i.indrelid = 'commands'::regclass`,
+    );
+    expect(indexed.map(({ name }) => name)).toEqual(expect.arrayContaining(['client_id', 'deadline_at', 'phase']));
+    expect(indexed.filter(({ name }) => changed.includes(name))).toEqual([]);
+  });
 });

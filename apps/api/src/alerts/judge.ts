@@ -83,7 +83,7 @@ export class Judge {
   }
 
   private async backlog(rule: WatchedRule, condition: Of<'backlog'>, on: Queries): Promise<Omit<Verdict, 'toldBelow'>> {
-    const conditions = scoped(condition).and(`m.status = 'pending'`);
+    const conditions = scoped(condition).and(`m.phase = 'pending'`);
     // It is enough to know that there are more.
     const [row] = await on.query<{ count: number }[]>(
       `SELECT count(*)::integer AS count FROM (

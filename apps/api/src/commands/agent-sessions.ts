@@ -86,7 +86,7 @@ export class AgentSessions {
 
   private async haveRunning(clientIds: string[]): Promise<boolean[]> {
     const rows = await this.hot.query<{ id: string }[]>(
-      `SELECT DISTINCT client_id AS id FROM commands WHERE client_id = ANY($1) AND status IN ('dispatched', 'running') AND status = 'running'`, [clientIds],
+      `SELECT DISTINCT client_id AS id FROM commands WHERE client_id = ANY($1) AND phase = 'open' AND status = 'running'`, [clientIds],
     );
     const busy = new Set(rows.map(({ id }) => id));
     return clientIds.map((id) => busy.has(id));

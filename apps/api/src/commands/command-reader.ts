@@ -11,6 +11,7 @@ import { page, type Page } from '../core/http/page.dto';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
 import { RbacService } from '../rbac/rbac.service';
+import { phaseOf } from './command-store';
 import { type CommandView, VIEW } from './command-view';
 import type { ListCommandsDto } from './commands.dto';
 import { PayloadSecrets, STORED_PAYLOAD, type StoredPayload } from './payload-secrets.service';
@@ -128,7 +129,7 @@ export class CommandReader {
   /** What waits for this client or is in flight, in the order in which it is served. */
   async queue(idOrName: string, who: Person): Promise<{ items: CommandView[] }> {
     const { id } = await this.clients.get(idOrName, who);
-    const conditions = new Conditions().and(`c.client_id = ? AND c.status IN ('pending', 'dispatched', 'running')`, id);
+    const conditions = new Conditions().and(`c.client_id = ? AND c.phase IN ('pending', 'open')`, id);
     this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
     const items = await this.database.query<CommandView[]>(
       `SELECT ${VIEW} FROM commands c WHERE ${conditions.sql} ORDER BY c.status = 'pending', c.priority DESC, c.id LIMIT 200`,
@@ -163,8 +164,10 @@ export class CommandReader {
 
 /** What is asked for, of `commands c`; `values` stand before its own. */
 function conditionsOf({ status, clientId, action, batchId, from, to, cursor }: ListCommandsDto, values: unknown[]): Conditions {
+  const phase = status && phaseOf(status);
   return new Conditions(values)
-    .given('c.status COLLATE "C" = ?', status)
+    .given('c.phase = ?', phase)
+    .given('c.status = ?', phase === status ? undefined : status)
     .given('c.client_id = ?', clientId)
     .given('c.action = ?', action)
     .given('c.batch_id = ?', batchId)

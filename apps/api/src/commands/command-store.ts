@@ -58,7 +58,7 @@ export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max
  * SQL on `commands p`: due, and allowed by the rights that its person has now. What was allowed by rights that have changed since waits
  * until it is allowed again.
  */
-const CLAIMABLE = `p.status = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
+const CLAIMABLE = `p.phase = 'pending' AND p.due_at <= now() AND (p.expires_at IS NULL OR p.expires_at > now())
   AND p.rights_version = (SELECT u.rights_version FROM users u WHERE u.id = p.authorized_by)`;
 
 /**
@@ -66,7 +66,7 @@ const CLAIMABLE = `p.status = 'pending' AND p.due_at <= now() AND (p.expires_at 
  * what waits: no other plan reads less.
  */
 export const STARVING = `c.status = 'online'
-  AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')) < c.concurrency + (
+  AND (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.phase = 'open') < c.concurrency + (
     SELECT (p.priority = ${EMERGENCY_PRIORITY})::integer FROM commands p
     WHERE p.client_id = c.id AND ${CLAIMABLE} ORDER BY p.priority DESC, p.id LIMIT 1)`;
 
@@ -77,7 +77,7 @@ export const STARVING = `c.status = 'online'
  */
 const MAY_GO = `n.due AND n."rightsVersion" = (SELECT u.rights_version FROM users u WHERE u.id = n."createdBy") AND EXISTS (
   SELECT FROM clients c WHERE c.id = n."clientId" AND c.status = 'online'
-    AND n.place + (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running'))
+    AND n.place + (SELECT count(*) FROM commands f WHERE f.client_id = c.id AND f.phase = 'open')
       <= c.concurrency + (n.priority = ${EMERGENCY_PRIORITY})::integer
     AND NOT EXISTS (SELECT FROM commands p WHERE p.client_id = c.id AND p.priority >= n.priority AND ${CLAIMABLE}))`;
 
@@ -115,6 +115,12 @@ const HELD = `id = ANY($1) AND coalesce(deleted_at, 'infinity') = 'infinity' ORD
 const WAITED = 'extract(epoch FROM now() - greatest(created_at, not_before))::float8';
 const RETRY_BASE_SECONDS = 1;
 const RETRY_CAP_SECONDS = 300;
+
+/**
+ * What indexes know of a state, as the column `phase` has it: a command that is handed out and one that runs are both `open`, so that a start changes
+ * nothing that is indexed.
+ */
+export const phaseOf = (status: CommandState): string => ((IN_FLIGHT_STATES as readonly CommandState[]).includes(status) ? 'open' : status);
 
 /**
  * The only writer of a command's state. Every move names the state and the attempt that it expects, is written down in
@@ -197,7 +203,7 @@ export class CommandStore {
       text: `WITH best AS MATERIALIZED (
          SELECT p.id FROM clients c
          CROSS JOIN LATERAL (
-           SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.status IN ('dispatched', 'running')
+           SELECT count(*)::integer AS taken FROM commands f WHERE f.client_id = c.id AND f.phase = 'open'
          ) busy
          CROSS JOIN LATERAL (
            SELECT q.id, q.priority, row_number() OVER (ORDER BY q.priority DESC, q.id) AS place FROM (
@@ -210,7 +216,7 @@ export class CommandStore {
        ), moved AS (
          UPDATE commands SET status = 'dispatched', dispatched_at = now(), revision = revision + 1,
            deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)
-         WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status COLLATE "C" = 'pending'
+         WHERE id = ANY(ARRAY(SELECT best.id FROM best)) AND status = 'pending'
          RETURNING commands.*, ${WAITED} AS seconds
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt) SELECT id, revision, 'dispatched', attempt FROM moved
@@ -233,7 +239,7 @@ export class CommandStore {
     const columns: Record<string, unknown> = { ...set, status: to };
     const names = Object.keys(columns);
     const assignments = names.map((name, index) => `${name} = $${index + 6}`);
-    if (to === 'running') assignments.push('started_at = now()', 'deadline_at = now() + make_interval(secs => timeout_ms / 1000.0)');
+    if (to === 'running') assignments.push('started_at = now()');
     if (ended) assignments.push('completed_at = now()');
     const rows = await transaction.query<unknown[]>(
       `WITH moved AS (
@@ -254,7 +260,6 @@ export class CommandStore {
       text: `WITH moved AS (
          UPDATE commands c SET status = n."to", revision = c.revision + 1,
            started_at = CASE WHEN n."to" = 'running' THEN now() ELSE c.started_at END,
-           deadline_at = CASE WHEN n."to" = 'running' THEN now() + make_interval(secs => c.timeout_ms / 1000.0) ELSE c.deadline_at END,
            completed_at = CASE WHEN n."to" = 'running' THEN NULL ELSE now() END,
            result = n.result, error_message = n."errorMessage",
            reported = CASE WHEN n.said IS NOT NULL THEN jsonb_build_object('attempt', c.attempt, 'body', n.said) ELSE c.reported END
@@ -320,9 +325,9 @@ export class CommandStore {
   /** `since` is an instant of PostgreSQL's: `isNewer` is what was started after it. */
   async inFlight(clientId: string, since: string, transaction: EntityManager): Promise<(LockedCommand & { isNewer: boolean })[]> {
     return transaction.query(
-      `SELECT ${LOCKED}, coalesce(started_at > $3::timestamptz, false) AS "isNewer" FROM commands
-       WHERE client_id = $1 AND status = ANY($2) ORDER BY id FOR UPDATE`,
-      [clientId, IN_FLIGHT_STATES, since],
+      `SELECT ${LOCKED}, coalesce(started_at > $2::timestamptz, false) AS "isNewer" FROM commands
+       WHERE client_id = $1 AND phase = 'open' ORDER BY id FOR UPDATE`,
+      [clientId, since],
     );
   }
 

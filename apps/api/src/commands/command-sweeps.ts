@@ -12,6 +12,9 @@ export interface DoubtfulCommand extends LockedCommand, StoredPayload {
   rightsVersion: number;
 }
 
+/** SQL on `commands`: `deadline_at` is of the hand-out; what has started has its time from then. */
+const OVERDUE = `phase = 'open' AND deadline_at <= now() AND coalesce(started_at + make_interval(secs => timeout_ms / 1000.0) <= now(), true)`;
+
 /** Finds what is due by PostgreSQL's clock and has the store move it. Any number of copies: each takes what no other has locked. */
 @Injectable()
 export class CommandSweeps {
@@ -23,14 +26,14 @@ export class CommandSweeps {
 
   /** Ends what nobody started before `expiresAt`. Returns the ids, at most `limit`. */
   expire(limit: number): Promise<LockedCommand[]> {
-    return this.sweep('commands.expire', `status IN ('pending', 'dispatched') AND expires_at <= now()`, limit, async (command, transaction) => {
+    return this.sweep('commands.expire', `phase IN ('pending', 'open') AND status <> 'running' AND expires_at <= now()`, limit, async (command, transaction) => {
       await this.store.move(command, 'expired', { error_message: 'expiresAt passed before it started' }, {}, transaction);
     });
   }
 
-  /** The server's own, provisional verdict on what has not answered by its deadline. */
+  /** The server's own, provisional verdict on what has not answered by its deadline, or in its time since it started. */
   timeOut(limit: number): Promise<LockedCommand[]> {
-    return this.sweep('commands.time_out', `status IN ('dispatched', 'running') AND deadline_at <= now()`, limit, async (command, transaction) => {
+    return this.sweep('commands.time_out', OVERDUE, limit, async (command, transaction) => {
       await this.store.move(command, 'timed_out', { error_message: 'no word from the agent by the deadline' }, { from: command.status }, transaction);
       await this.store.retryIfDue(command, false, transaction);
     });
@@ -50,7 +53,7 @@ export class CommandSweeps {
         `SELECT c.client_id AS "clientId", c.action, c.status, c.attempt, c.max_attempts AS "maxAttempts", c.reported, false AS "isUnwanted", ${STORED_PAYLOAD},
            c.authorized_by AS "authorizedBy", u.rights_version AS "rightsVersion"
          FROM commands c JOIN users u ON u.id = c.authorized_by
-         WHERE c.status = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,
+         WHERE c.phase = 'pending' AND u.id = ANY($1) AND u.rights_version <> c.rights_version LIMIT $2 FOR UPDATE OF c SKIP LOCKED`,
         [doubted.ids, limit],
       );
       for (const row of rows) {
@@ -67,7 +70,7 @@ export class CommandSweeps {
     });
     await this.database.query(
       `UPDATE users u SET rights_doubted = false WHERE id = ANY($1) AND rights_doubted AND rights_changed_at < now() - interval '1 minute'
-         AND NOT EXISTS (SELECT FROM commands c WHERE c.status = 'pending' AND c.authorized_by = u.id AND c.rights_version <> u.rights_version)`,
+         AND NOT EXISTS (SELECT FROM commands c WHERE c.phase = 'pending' AND c.authorized_by = u.id AND c.rights_version <> u.rights_version)`,
       [doubted.ids],
     );
     return cancelled;
@@ -77,8 +80,7 @@ export class CommandSweeps {
   async cancelOrphans(limit: number): Promise<LockedCommand[]> {
     const cancelled: LockedCommand[] = [];
     // One after the other: each has an index of its own.
-    for (const status of ['pending', 'dispatched']) {
-      const waits = `status = '${status}'`;
+    for (const waits of [`phase = 'pending'`, `phase = 'open' AND status = 'dispatched'`]) {
       const removed = await this.database.query<{ id: string }[]>(
         `SELECT c.id FROM clients c CROSS JOIN LATERAL (SELECT FROM commands WHERE client_id = c.id AND ${waits} LIMIT 1) w WHERE c.deleted_at IS NOT NULL`,
       );
@@ -96,9 +98,9 @@ export class CommandSweeps {
   async findStarving(limit: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }[]>(
       `WITH RECURSIVE waited_for AS (
-         (SELECT client_id FROM commands WHERE status = 'pending' ORDER BY client_id LIMIT 1)
+         (SELECT client_id FROM commands WHERE phase = 'pending' ORDER BY client_id LIMIT 1)
          UNION ALL
-         SELECT (SELECT p.client_id FROM commands p WHERE p.status = 'pending' AND p.client_id > w.client_id ORDER BY p.client_id LIMIT 1)
+         SELECT (SELECT p.client_id FROM commands p WHERE p.phase = 'pending' AND p.client_id > w.client_id ORDER BY p.client_id LIMIT 1)
          FROM waited_for w WHERE w.client_id IS NOT NULL
        )
        SELECT c.id FROM waited_for w JOIN clients c ON c.id = w.client_id WHERE ${STARVING} LIMIT $1`,

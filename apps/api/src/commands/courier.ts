@@ -12,7 +12,7 @@ import { RightOfWay } from './right-of-way';
 const CATCH_UP_MS = 2_000;
 /** While the news of other processes does not come. */
 const DEAF_CATCH_UP_MS = 500;
-const IS_OUTSTANDING = `c.status IN ('dispatched', 'running') AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
+const IS_OUTSTANDING = `c.phase = 'open' AND (c.status = 'dispatched' OR c.cancel_requested_at IS NOT NULL)`;
 
 interface Parcel {
   frames: CommandFrame[];

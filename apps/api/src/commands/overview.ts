@@ -90,7 +90,7 @@ export class OverviewReader {
   }
 
   private async open(who: Person): Promise<Overview['commands']['byState']> {
-    const conditions = this.commands(who).and(`c.status IN ('pending', 'dispatched', 'running')`);
+    const conditions = this.commands(who).and(`c.phase IN ('pending', 'open')`);
     const rows = await this.database.query<{ status: CommandState; count: number }[]>(
       `SELECT c.status, count(*)::integer AS count FROM commands c WHERE ${conditions.sql} GROUP BY c.status`, conditions.values,
     );
@@ -145,8 +145,8 @@ export class OverviewReader {
     const first = conditions.bind('?', firstIdAt(since));
     const rows = await this.database.query<FailedCommand[]>(
       `SELECT f.id, f.client_id AS "clientId", m.name AS "clientName", f.action, f.status, f.error_message AS "errorMessage", f.completed_at AS "completedAt"
-       FROM unnest('{${UNHAPPY.join()}}'::text[]) AS unhappy (status) CROSS JOIN LATERAL (
-         SELECT c.* FROM commands c WHERE c.status COLLATE "C" = unhappy.status AND c.id >= ${first} AND ${conditions.sql} ORDER BY c.id DESC LIMIT ${LISTED}
+       FROM unnest('{${UNHAPPY.join()}}'::text[]) AS unhappy (phase) CROSS JOIN LATERAL (
+         SELECT c.* FROM commands c WHERE c.phase = unhappy.phase AND c.id >= ${first} AND ${conditions.sql} ORDER BY c.id DESC LIMIT ${LISTED}
        ) f JOIN clients m ON m.id = f.client_id ORDER BY f.completed_at DESC NULLS LAST LIMIT ${LISTED}`,
       conditions.values,
     );
@@ -154,7 +154,7 @@ export class OverviewReader {
   }
 
   private waiting(who: Person): Promise<Overview['waiting']> {
-    const conditions = this.commands(who).and(`c.status = 'pending'`);
+    const conditions = this.commands(who).and(`c.phase = 'pending'`);
     return this.database.query<Overview['waiting']>(
       `SELECT w.client_id AS "clientId", m.name AS "clientName", m.status, w.pending, w.oldest_at AS "oldestAt"
        FROM (SELECT c.client_id, count(*)::integer AS pending, min(c.created_at) AS oldest_at

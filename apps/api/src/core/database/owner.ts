@@ -24,6 +24,7 @@ import { RefusalsInTheDatabase1700000000018 } from './migrations/0018-refusals-i
 import { LateTimeOut1700000000019 } from './migrations/0019-late-time-out';
 import { PastOfAlertRules1700000000020 } from './migrations/0020-past-of-alert-rules';
 import { LessInIndexes1700000000021 } from './migrations/0021-less-in-indexes';
+import { Phase1700000000022 } from './migrations/0022-phase';
 import { SteadyClient } from './steady-client';
 
 /** In the order of their names. */
@@ -33,6 +34,7 @@ export const MIGRATIONS = [
   ExportNews1700000000011, Alerts1700000000012, Traces1700000000013, SealedPayloads1700000000014, AlertNews1700000000015, AlertDigests1700000000016,
   LighterRows1700000000017, RefusalsInTheDatabase1700000000018, LateTimeOut1700000000019, PastOfAlertRules1700000000020,
   LessInIndexes1700000000021,
+  Phase1700000000022,
 ];
 
 /** The role that the server works with. It exists once in a cluster, holds no login, and is granted to the server's own. */
