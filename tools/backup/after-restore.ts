@@ -25,13 +25,13 @@ async function putInDoubt(client: Client): Promise<void> {
   const repeatable = Object.entries(ACTIONS).flatMap(([name, { idempotent }]) => (idempotent ? [name] : []));
   // Whatever waits is taken for handed out: from there the doubt is a legal move.
   const steps = [
-    { where: `phase = 'pending'`, to: 'dispatched', set: 'dispatched_at = now()' },
-    { where: `phase = 'open' AND status = 'dispatched'`, to: 'indeterminate', set: `completed_at = now(), error_message = '${IN_DOUBT}'` },
+    { from: 'pending', to: 'dispatched', set: 'dispatched_at = now()' },
+    { from: 'dispatched', to: 'indeterminate', set: `completed_at = now(), error_message = '${IN_DOUBT}'` },
   ];
-  for (const { where, to, set } of steps) {
+  for (const { from, to, set } of steps) {
     await client.query(
       `WITH moved AS (
-         UPDATE commands SET status = '${to}', ${set}, revision = revision + 1 WHERE ${where} AND action <> ALL($1) RETURNING id, revision, attempt
+         UPDATE commands SET status = '${to}', ${set}, revision = revision + 1 WHERE status = '${from}' AND action <> ALL($1) RETURNING id, revision, attempt
        )
        INSERT INTO command_logs (command_id, revision, event_type, attempt, data) SELECT id, revision, '${to}', attempt, '{"by":"restore"}' FROM moved`,
       [repeatable],
