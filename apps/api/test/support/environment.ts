@@ -108,10 +108,14 @@ export class TestEnvironment {
     await this.discard();
   }
 
-  /** What is left of a server that has stopped. */
+  /** What is left of a server that has stopped. Throws when transactions of it have waited for each other: a fault, also where nobody saw it. */
   async discard(): Promise<void> {
     rmSync(this.artifacts, { recursive: true, force: true });
-    if (this.databaseUrl.startsWith(process.env['TEST_DATABASE_URL']?.replace(/\/[^/]*$/, '/') ?? '')) await dropDatabase(this.databaseUrl);
+    const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
+    if (!this.databaseUrl.startsWith(adminUrl.replace(/\/[^/]*$/, '/'))) return;
+    const [seen] = await query<{ deadlocks: number }>(adminUrl, 'SELECT deadlocks::integer FROM pg_stat_database WHERE datname = $1', [nameOf(this.databaseUrl)]);
+    await dropDatabase(this.databaseUrl);
+    if (seen && seen.deadlocks > 0) throw new Error(`PostgreSQL ended ${seen.deadlocks} deadlocks`);
   }
 }
 
@@ -123,13 +127,11 @@ export async function createDatabase(): Promise<string> {
   return adminUrl.replace(/\/[^/]*$/, `/${name}`);
 }
 
-/** Throws when transactions of a test have waited for each other: a fault of the server, also where nobody saw it. */
 export async function dropDatabase(url: string): Promise<void> {
-  const [adminUrl, name] = [process.env['TEST_DATABASE_URL'] ?? '', new URL(url).pathname.slice(1)];
-  const [seen] = await query<{ deadlocks: number }>(adminUrl, 'SELECT deadlocks::integer FROM pg_stat_database WHERE datname = $1', [name]);
-  await query(adminUrl, `DROP DATABASE ${name} WITH (FORCE)`);
-  if (seen && seen.deadlocks > 0) throw new Error(`PostgreSQL ended ${seen.deadlocks} deadlocks`);
+  await query(process.env['TEST_DATABASE_URL'] ?? '', `DROP DATABASE ${nameOf(url)} WITH (FORCE)`);
 }
+
+const nameOf = (databaseUrl: string): string => new URL(databaseUrl).pathname.slice(1);
 
 /** Tries again until `check` does not throw, for at most ten seconds. */
 export async function eventually(check: () => Promise<void> | void, withinMs = 10_000): Promise<void> {
