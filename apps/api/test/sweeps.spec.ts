@@ -1,7 +1,7 @@
 import { EMERGENCY_PRIORITY } from '@gwanje/contracts';
 import { DataSource } from 'typeorm';
 import { CommandSweeps } from '../src/commands/command-sweeps';
-import { TestEnvironment } from './support/environment';
+import { eventually, TestEnvironment } from './support/environment';
 
 const ALLOWED = (): Promise<null> => Promise.resolve(null);
 const IDLE = 1_000;
@@ -72,6 +72,19 @@ describe('the sweeper', () => {
       (await env.sql<{ status: string }>('SELECT status FROM commands WHERE client_id = $1 ORDER BY status', [id])).map(({ status }) => status);
     expect([await states(removed), await states(other)]).toEqual([['cancelled', 'cancelled', 'running'], ['dispatched', 'pending', 'running']]);
     await env.sql('DELETE FROM commands');
+  });
+
+  it('leaves what has started its whole time, however long after its hand-out that was', async () => {
+    const client = await env.client('slow-to-start');
+    const agent = await env.connect(client);
+    const [early, late, waiting] = [await env.command(client.id), await env.command(client.id), await env.command(client.id)];
+    await eventually(() => expect(agent.received).toHaveLength(3));
+    for (const id of [early, late]) expect(await agent.post(`/api/commands/${id}/start`, {})).toBe(200);
+    await env.sql(`UPDATE commands SET deadline_at = now() WHERE id = ANY($1)`, [[early, late, waiting]]);
+    await env.sql(`UPDATE commands SET started_at = started_at - make_interval(secs => timeout_ms / 1000.0) WHERE id = $1`, [early]);
+    const timedOut = await env.app.get(CommandSweeps, { strict: false }).timeOut(10);
+    expect(timedOut.map(({ id }) => id).sort()).toEqual([early, waiting].sort());
+    expect((await env.get(`/api/commands/${late}`).expect(200)).body).toMatchObject({ status: 'running' });
   });
 
   it('finds the one client with work among a thousand without, and reads little for it', async () => {
