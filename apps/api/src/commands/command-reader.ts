@@ -164,6 +164,7 @@ export class CommandReader {
 
 /** What is asked for, of `commands c`; `values` stand before its own. */
 function conditionsOf({ status, clientId, action, batchId, from, to, cursor }: ListCommandsDto, values: unknown[]): Conditions {
+  // The status only where it says more than its phase: the planner would take each for a condition of its own.
   const phase = status && phaseOf(status);
   return new Conditions(values)
     .given('c.phase = ?', phase)

@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { Person } from '../core/access/access';
 import type { Queries } from '../core/database/queries';
-import type { Statement } from '../core/database/statement';
+import { ask, type Statement } from '../core/database/statement';
 import type { Moved } from './command-metrics';
 import { asRecord, type NewCommand } from './new-command';
 import { type Claimed, OUTSTANDING } from './outstanding';
@@ -171,9 +171,8 @@ export class CommandStore {
 
   /** Locks the command, and its client if that was not removed: before it, as a claim does, so that the two never wait for each other. */
   async lockWithClient(id: string, transaction: EntityManager): Promise<(LockedCommand & { hasClient: boolean }) | undefined> {
-    const held = await transaction.query<unknown[]>(
-      'SELECT FROM clients WHERE id = (SELECT client_id FROM commands WHERE id = $1) AND deleted_at IS NULL FOR NO KEY UPDATE', [id],
-    );
+    const clients = await transaction.query<{ id: string }[]>('SELECT client_id AS id FROM commands WHERE id = $1', [id]);
+    const held = await ask(transaction, this.hold(clients.map((client) => client.id)));
     const command = await this.lock(id, transaction);
     return command && { ...command, hasClient: held.length > 0 };
   }

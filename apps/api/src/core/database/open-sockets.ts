@@ -12,7 +12,7 @@ const LOOK_MS = 250;
  */
 @Injectable()
 export class OpenSockets implements OnModuleDestroy, BeforeApplicationShutdown {
-  /** `heardAt`: it was not heard before this, and at the next look it was. */
+  /** `heardAt` is the earliest that it may have been heard for the last time. */
   private readonly open = new Map<Socket, { bytes: number; heardAt: number }>();
   private lookedAt = performance.now();
   private readonly timer = setInterval(() => this.look(), LOOK_MS).unref();

@@ -16,14 +16,14 @@ export class Phase1700000000022 implements MigrationInterface {
       CREATE INDEX commands_in_flight ON commands (client_id) WHERE phase = 'open';
       CREATE INDEX commands_deadline ON commands (deadline_at) WHERE phase = 'open' AND deadline_at IS NOT NULL;
       CREATE INDEX commands_expiry ON commands (expires_at) WHERE phase IN ('pending', 'open') AND expires_at IS NOT NULL;
-      CREATE INDEX commands_by_status ON commands (phase, id);
+      CREATE INDEX commands_by_phase ON commands (phase, id);
       CREATE INDEX commands_by_batch ON commands (batch_id) WHERE batch_id IS NOT NULL;
     `);
   }
 
   async down(db: QueryRunner): Promise<void> {
     await db.query(`
-      DROP INDEX commands_claim, commands_in_flight, commands_deadline, commands_expiry, commands_by_status, commands_by_batch;
+      DROP INDEX commands_claim, commands_in_flight, commands_deadline, commands_expiry, commands_by_phase, commands_by_batch;
       ALTER TABLE commands DROP phase;
       UPDATE commands SET deadline_at = started_at + make_interval(secs => timeout_ms / 1000.0) WHERE status = 'running';
       CREATE INDEX commands_claim ON commands (client_id, priority DESC, id) WHERE status = 'pending';
