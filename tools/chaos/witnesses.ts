@@ -66,7 +66,7 @@ export async function readOnline(url: string): Promise<string[]> {
 export async function countOpen(url: string): Promise<number> {
   return withClient(url, async (client) => {
     const { rows } = await client.query<{ count: number }>(
-      `SELECT count(*)::integer AS count FROM commands WHERE phase IN ('pending', 'open')`,
+      `SELECT count(*)::integer AS count FROM commands WHERE phase COLLATE "C" IN ('pending', 'open')`,
     );
     return rows[0]?.count ?? 0;
   });

@@ -14,6 +14,10 @@ describe('what may go at once', () => {
     const rows = await env.sql<{ id: string; status: string }>('SELECT id, status FROM commands WHERE id = ANY($1)', [ids]);
     return ids.map((id) => rows.find((row) => row.id === id)?.status ?? 'gone');
   };
+  const planOf = async ({ text, values }: Pick<Statement, 'text' | 'values'>): Promise<string> => {
+    const lines = await env.app.get(HotDatabase).query<{ 'QUERY PLAN': string }[]>(`EXPLAIN ${text}`, [...values]);
+    return lines.map((line) => line['QUERY PLAN']).join('\n');
+  };
   const later = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
   it('is stored as handed out, with its whole history, and answered as it was created', async () => {
@@ -119,11 +123,7 @@ describe('what may go at once', () => {
   });
 
   it('is looked at once for each command, and its client is found by its id, also in a plan that is made while few clients are known', async () => {
-    const [hot, store] = [env.app.get(HotDatabase), env.app.get(CommandStore)];
-    const planOf = async ({ text, values }: Statement): Promise<string> => {
-      const lines = await hot.query<{ 'QUERY PLAN': string }[]>(`EXPLAIN ${text}`, [...values]);
-      return lines.map((line) => line['QUERY PLAN']).join('\n');
-    };
+    const store = env.app.get(CommandStore);
     const storing = await planOf(store.insertAll([]));
     expect([storing.match(/commands_in_flight on/g), storing.match(/commands_claim on/g)]).toEqual([['commands_in_flight on'], ['commands_claim on']]);
     for (const holding of [store.hold([uuid()]), store.requireAndHold([uuid()])]) {
@@ -131,6 +131,27 @@ describe('what may go at once', () => {
       expect(plan).toMatch(/clients_pkey/);
       expect(plan).not.toMatch(/clients_name|Seq Scan/);
     }
+  });
+
+  it('is claimed from its client\'s own queue, also by a plan that is made while few are known to wait', async () => {
+    const [store, client] = [env.app.get(CommandStore), await env.client('queue-of-its-own')];
+    await env.sql(
+      `INSERT INTO commands (id, client_id, action, payload, status, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
+       SELECT gen_random_uuid(), $1, 'noop', '{}', 'completed', 5, 60000, 1, now(), u.id, u.id, 1 FROM users u, generate_series(1, 3000)`, [client.id],
+    );
+    await env.sql('ANALYZE commands');
+    const asked: Pick<Statement, 'text' | 'values'>[] = [store.claim([client.id]), store.insertAll([])];
+    await store.starving([client.id], {
+      query: <T>(text: string, values: unknown[] = []) => {
+        asked.push({ text, values: values as Statement['values'] });
+        return Promise.resolve([] as T);
+      },
+    });
+    for (const statement of asked) {
+      const read = (await planOf(statement)).match(/(?<=using )commands_(?!pkey)\w+(?= on commands)/g);
+      expect(new Set(read)).toEqual(new Set(['commands_claim', 'commands_in_flight']));
+    }
+    expect(asked).toHaveLength(3);
   });
 
   it('is started without an entry in any index', async () => {

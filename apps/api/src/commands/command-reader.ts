@@ -167,7 +167,7 @@ function conditionsOf({ status, clientId, action, batchId, from, to, cursor }: L
   // The status only where it says more than its phase: the planner would take each for a condition of its own.
   const phase = status && phaseOf(status);
   return new Conditions(values)
-    .given('c.phase = ?', phase)
+    .given('c.phase COLLATE "C" = ?', phase)
     .given('c.status = ?', phase === status ? undefined : status)
     .given('c.client_id = ?', clientId)
     .given('c.action = ?', action)

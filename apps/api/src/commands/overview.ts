@@ -90,7 +90,7 @@ export class OverviewReader {
   }
 
   private async open(who: Person): Promise<Overview['commands']['byState']> {
-    const conditions = this.commands(who).and(`c.phase IN ('pending', 'open')`);
+    const conditions = this.commands(who).and(`c.phase COLLATE "C" IN ('pending', 'open')`);
     const rows = await this.database.query<{ status: CommandState; count: number }[]>(
       `SELECT c.status, count(*)::integer AS count FROM commands c WHERE ${conditions.sql} GROUP BY c.status`, conditions.values,
     );
@@ -146,7 +146,7 @@ export class OverviewReader {
     const rows = await this.database.query<FailedCommand[]>(
       `SELECT f.id, f.client_id AS "clientId", m.name AS "clientName", f.action, f.status, f.error_message AS "errorMessage", f.completed_at AS "completedAt"
        FROM unnest('{${UNHAPPY.join()}}'::text[]) AS unhappy (phase) CROSS JOIN LATERAL (
-         SELECT c.* FROM commands c WHERE c.phase = unhappy.phase AND c.id >= ${first} AND ${conditions.sql} ORDER BY c.id DESC LIMIT ${LISTED}
+         SELECT c.* FROM commands c WHERE c.phase COLLATE "C" = unhappy.phase AND c.id >= ${first} AND ${conditions.sql} ORDER BY c.id DESC LIMIT ${LISTED}
        ) f JOIN clients m ON m.id = f.client_id ORDER BY f.completed_at DESC NULLS LAST LIMIT ${LISTED}`,
       conditions.values,
     );

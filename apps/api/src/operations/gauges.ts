@@ -59,7 +59,7 @@ export class Gauges implements OnModuleInit {
     this.countedAt = performance.now();
     const open = await this.database.query<{ state: string; action: string; count: number }[]>(
       `SELECT status AS state, CASE WHEN action = ANY($1) THEN action ELSE 'other' END AS action, count(*)::integer AS count
-       FROM (SELECT status, action FROM commands WHERE phase IN ('pending', 'open') LIMIT ${MOST_COUNTED}) c GROUP BY 1, 2`,
+       FROM (SELECT status, action FROM commands WHERE phase COLLATE "C" IN ('pending', 'open') LIMIT ${MOST_COUNTED}) c GROUP BY 1, 2`,
       [Object.keys(ACTIONS)],
     );
     this.open.reset();

@@ -25,6 +25,7 @@ import { LateTimeOut1700000000019 } from './migrations/0019-late-time-out';
 import { PastOfAlertRules1700000000020 } from './migrations/0020-past-of-alert-rules';
 import { LessInIndexes1700000000021 } from './migrations/0021-less-in-indexes';
 import { Phase1700000000022 } from './migrations/0022-phase';
+import { PhaseCollation1700000000023 } from './migrations/0023-phase-collation';
 import { SteadyClient } from './steady-client';
 
 /** In the order of their names. */
@@ -33,8 +34,7 @@ export const MIGRATIONS = [
   AccountsAndRefusals1700000000006, Reach1700000000007, StatusIndex1700000000008, Operations1700000000009, SessionOrdinals1700000000010,
   ExportNews1700000000011, Alerts1700000000012, Traces1700000000013, SealedPayloads1700000000014, AlertNews1700000000015, AlertDigests1700000000016,
   LighterRows1700000000017, RefusalsInTheDatabase1700000000018, LateTimeOut1700000000019, PastOfAlertRules1700000000020,
-  LessInIndexes1700000000021,
-  Phase1700000000022,
+  LessInIndexes1700000000021, Phase1700000000022, PhaseCollation1700000000023,
 ];
 
 /** The role that the server works with. It exists once in a cluster, holds no login, and is granted to the server's own. */
