@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticatedRequest, originOf, RefusalRecorder } from '../access/access';
 import { TooManyAttempts, Unavailable } from './errors';
-import { describe, type Problem, problemDocument, refusalOf } from './problem';
+import { describe, isUndone, type Problem, problemDocument, refusalOf } from './problem';
 
 /** Answers every error as RFC 9457 `application/problem+json`, and has every refused attempt recorded. */
 @Catch()
@@ -18,7 +18,7 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = describe(error);
     await this.record(error, problem, request);
     if (reply.sent || reply.raw.headersSent) return;
-    if (problem.status === 500) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
+    if (problem.status === 500 || isUndone(error)) this.log.error({ requestId: request.id, err: error }, 'unexpected error');
     if (error instanceof Unavailable) this.log.warn({ requestId: request.id }, `${problem.code}: ${error.reason}`);
     if (error instanceof TooManyAttempts) void reply.header('Retry-After', String(error.retryAfter));
     if (problem.status === 503) void reply.header('Retry-After', '2');

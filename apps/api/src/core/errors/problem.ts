@@ -7,6 +7,8 @@ import { DomainError, Hidden, Protected, TooManyAttempts, UnknownReference } fro
 
 /** The database lets one of several have a name. */
 const UNIQUE_VIOLATION = '23505';
+/** Two transactions were in each other's way, and the database undid one of them: a deadlock, or a failure to put them in an order. */
+const UNDONE = ['40P01', '40001'];
 
 export interface Problem {
   status: number;
@@ -17,6 +19,9 @@ export interface Problem {
 
 /** `Payload Too Large` is `payload_too_large`. */
 export const codeOf = (status: number): string => (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
+
+/** Whether it is the fault of two changes at the same moment: of neither caller, but of whoever wrote them down. */
+export const isUndone = (error: unknown): boolean => UNDONE.includes((error as { code?: string }).code ?? '');
 
 /** What the caller is told of an error; the only place that decides a status. */
 export function describe(error: unknown): Problem {
@@ -34,6 +39,9 @@ export function describe(error: unknown): Problem {
   }
   if (code === UNIQUE_VIOLATION) {
     return { status: 409, code: 'already_taken', detail: 'Something else has this name or e-mail already' };
+  }
+  if (isUndone(error)) {
+    return { status: 503, code: 'transaction_undone', detail: 'Another change was in the way, and nothing of this one was done; try again in a moment' };
   }
   if (isAway(error)) {
     return { status: 503, code: 'database_unavailable', detail: 'The database is away; try again in a moment' };

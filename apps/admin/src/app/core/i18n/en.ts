@@ -158,6 +158,7 @@ export const en = {
     audit_unavailable: 'The audit log cannot be written just now, so nothing was done. Try again in a moment.',
     not_found: 'It does not exist, or you may not see it.',
     database_unavailable: 'The server is not ready just now. Try again in a moment.',
+    transaction_undone: 'Another change was in the way, so nothing was done. Try again in a moment.',
     artifact_store_unavailable: 'Files cannot be stored or read just now. Try again in a moment.',
     internal_error: 'Something went wrong on the server.',
     unknown: 'Something went wrong.',

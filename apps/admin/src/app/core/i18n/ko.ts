@@ -158,6 +158,7 @@ export const ko: Catalogue = {
     audit_unavailable: '지금은 감사 로그를 기록할 수 없어 아무것도 실행하지 않았습니다. 잠시 후 다시 시도하세요.',
     not_found: '존재하지 않거나 볼 권한이 없습니다.',
     database_unavailable: '서버가 아직 준비되지 않았습니다. 잠시 후 다시 시도하세요.',
+    transaction_undone: '동시에 일어난 다른 변경과 부딪혀 아무것도 처리되지 않았습니다. 잠시 후 다시 시도하세요.',
     artifact_store_unavailable: '지금은 파일을 저장하거나 읽을 수 없습니다. 잠시 후 다시 시도하세요.',
     internal_error: '서버에서 문제가 발생했습니다.',
     unknown: '문제가 발생했습니다.',
