@@ -9,7 +9,9 @@ import { NewsTransport } from '../events/news-transport';
 import { RedisClient } from '../queue/queue.module';
 import { MetricSources } from './metric-sources';
 
-collectDefaultMetrics();
+/** The delay of the event loop is taken so often: at each time the process wakes, also where it has nothing else to do. */
+const LOOP_DELAY_MS = 50;
+collectDefaultMetrics({ eventLoopMonitoringPrecision: LOOP_DELAY_MS });
 
 /** Whether this process lives, whether its parts are there (by name), and its figures for Prometheus. */
 @Controller()
