@@ -78,7 +78,7 @@ async function measure(bench: Bench, ids: string[]): Promise<{ arrival: number; 
   const { rate } = await throughput(bench, ids, 64, bench.size(15, 2));
   const { url, token } = await bench.server();
   const list: number[] = [];
-  for (let n = 0; n < 50; n++) {
+  for (let n = 0; n < bench.size(300, 50); n++) {
     const began = now();
     await (
       await fetch(`${url}/api/commands?limit=50`, { headers: { Authorization: `Bearer ${token}` } })
