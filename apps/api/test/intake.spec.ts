@@ -135,10 +135,16 @@ describe('what may go at once', () => {
 
   it('is claimed from its client\'s own queue, also by a plan that is made while few are known to wait', async () => {
     const [store, client] = [env.app.get(CommandStore), await env.client('queue-of-its-own')];
+    await env.sql(`INSERT INTO clients (id, name, concurrency) SELECT gen_random_uuid(), 'busy-before-' || n, 4 FROM generate_series(1, 1000) n`);
     await env.sql(
       `INSERT INTO commands (id, client_id, action, payload, status, priority, timeout_ms, max_attempts, due_at, created_by, authorized_by, rights_version)
-       SELECT gen_random_uuid(), $1, 'noop', '{}', 'completed', 5, 60000, 1, now(), u.id, u.id, 1 FROM users u, generate_series(1, 3000)`, [client.id],
+       SELECT gen_random_uuid(), c.id, 'noop', '{}', 'pending', 5, 60000, 1, now(), u.id, u.id, 1
+       FROM users u, clients c, generate_series(1, 3) WHERE c.name LIKE 'busy-before-%'`,
     );
+    // The indexes of what waits and is in flight are as large as they were, and nothing is in them any more.
+    for (const to of ['dispatched', 'running', 'completed']) {
+      await env.sql(`UPDATE commands SET status = $1 WHERE client_id IN (SELECT id FROM clients WHERE name LIKE 'busy-before-%')`, [to]);
+    }
     await env.sql('ANALYZE commands');
     const asked: Pick<Statement, 'text' | 'values'>[] = [store.claim([client.id]), store.insertAll([])];
     await store.starving([client.id], {
@@ -148,8 +154,11 @@ describe('what may go at once', () => {
       },
     });
     for (const statement of asked) {
-      const read = (await planOf(statement)).match(/(?<=using )commands_(?!pkey)\w+(?= on commands)/g);
-      expect(new Set(read)).toEqual(new Set(['commands_claim', 'commands_in_flight']));
+      const plan = await planOf(statement);
+      expect(plan).toMatch(/commands_in_flight on/);
+      expect(plan).toMatch(/commands_claim on/);
+      // By an id it may look there as well: while all have ended in one way, both cost the same.
+      expect(plan).not.toMatch(/commands_by_phase[^\n]*\n(?!\s*Index Cond: \(id = ANY)/);
     }
     expect(asked).toHaveLength(3);
   });
