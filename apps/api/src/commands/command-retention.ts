@@ -69,7 +69,7 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
       const [row] = await this.database.query<{ count: number }[]>(
         `WITH old AS (
            SELECT t.ctid FROM ${table} t JOIN commands c ON c.id = t.command_id
-           WHERE c.phase = ANY($1) AND c.completed_at < now() - make_interval(days => $2) LIMIT $3
+           WHERE c.status = ANY($1) AND c.completed_at < now() - make_interval(days => $2) LIMIT $3
          ), gone AS (DELETE FROM ${table} t USING old WHERE t.ctid = old.ctid RETURNING 1)
          SELECT count(*)::integer AS count FROM gone`,
         [END_STATES, days, AT_ONCE],
@@ -85,7 +85,7 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     do {
       ids = await this.database.transaction(async (transaction) => {
         const rows = await transaction.query<{ id: string }[]>(
-          `SELECT id FROM commands WHERE phase = ANY($1) AND completed_at < now() - make_interval(days => $2) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED`,
+          `SELECT id FROM commands WHERE status = ANY($1) AND completed_at < now() - make_interval(days => $2) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED`,
           [END_STATES, days, AT_ONCE],
         );
         // History, output and files of a command go with it.

@@ -118,7 +118,7 @@ const RETRY_CAP_SECONDS = 300;
 
 /**
  * What indexes know of a state, as the column `phase` has it: a command that is handed out and one that runs are both `open`, so that a start changes
- * nothing that is indexed.
+ * nothing that is indexed. The index that lists the commands of one phase is meant by `phase COLLATE "C"`: no claim may find it.
  */
 export const phaseOf = (status: CommandState): string => ((IN_FLIGHT_STATES as readonly CommandState[]).includes(status) ? 'open' : status);
 
