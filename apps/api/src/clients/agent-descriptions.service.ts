@@ -5,7 +5,6 @@ import type { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service';
 import type { AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
-import { HotDatabase } from '../core/database/hot-database';
 
 /** What an agent says of itself. */
 export interface AgentDescription {
@@ -20,49 +19,52 @@ interface Said {
   by: AgentPrincipal;
   agent: AgentDescription;
 }
+type Changed = { id: string; before: AgentDescription | null };
 
-/** Keeps what agents say of themselves when they open a session; recorded when it is not what they said before. */
+/** Keeps what agents say of themselves, and records each change of it. */
 @Injectable()
 export class AgentDescriptionsService {
-  /** Ten thousand agents that come back at once mostly say the same as before. */
-  private readonly repeated = new GroupCommit<Said, boolean>((group) => this.areAsBefore(group));
+  /** Ten thousand agents that were brought to another version say something new at once. */
+  private readonly changes = new GroupCommit<Said, void>((group) => this.write(group));
 
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    private readonly hot: HotDatabase,
     private readonly audit: AuditService,
   ) {}
 
-  async describe(by: AgentPrincipal, { version, platform, actions, rolledBack }: AgentDescription): Promise<void> {
-    // The order of the actions says nothing.
-    const sorted = [...actions].sort((a, b) => (a.name < b.name ? -1 : 1));
-    const agent = { version, platform, actions: sorted, ...(rolledBack && { rolledBack }) };
-    if (!(await this.repeated.add({ by, agent }))) await this.change(by, agent);
+  /** Records nothing when it is what was kept already. */
+  keep(by: AgentPrincipal, agent: AgentDescription): Promise<void> {
+    return this.changes.add({ by, agent });
   }
 
-  private async areAsBefore(group: Said[]): Promise<boolean[]> {
-    const said = group.map(({ by, agent }) => ({ id: by.id, agent })).sort((a, b) => (a.id < b.id ? -1 : 1));
-    const rows = await this.hot.query<{ id: string }[]>(
-      `WITH same AS (
-         UPDATE clients c SET last_seen_at = now() FROM jsonb_to_recordset($1) AS n (id uuid, agent jsonb)
-         WHERE c.id = n.id AND c.agent = n.agent RETURNING c.id
-       ) SELECT id FROM same`,
-      [JSON.stringify(said)],
-    );
-    const same = new Set(rows.map(({ id }) => id));
-    return group.map(({ by }) => same.has(by.id));
-  }
-
-  private async change(by: AgentPrincipal, agent: AgentDescription): Promise<void> {
-    const values = [by.id, JSON.stringify(agent)];
+  private async write(group: Said[]): Promise<void[]> {
+    const last = new Map(group.map((said) => [said.by.id, said]));
+    const said = [...last.values()].map(({ by, agent }) => ({ id: by.id, agent }));
     await this.database.transaction(async (transaction) => {
-      const [was] = await transaction.query<{ agent: AgentDescription | null; changed: boolean }[]>(
-        'SELECT agent, agent IS DISTINCT FROM $2::jsonb AS changed FROM clients WHERE id = $1 FOR UPDATE', values,
+      // Locked in the order of their ids, so that two groups never wait for each other.
+      const changed = await transaction.query<Changed[]>(
+        `WITH said AS (SELECT * FROM jsonb_to_recordset($1) AS n (id uuid, agent jsonb)),
+         was AS MATERIALIZED (SELECT id, agent FROM clients WHERE id IN (SELECT id FROM said) ORDER BY id FOR NO KEY UPDATE),
+         changed AS (
+           UPDATE clients c SET agent = said.agent, last_seen_at = now() FROM said JOIN was USING (id)
+           WHERE c.id = said.id AND was.agent IS DISTINCT FROM said.agent RETURNING c.id, was.agent AS before
+         ) SELECT id, before FROM changed`,
+        [JSON.stringify(said)],
       );
-      await transaction.query('UPDATE clients SET agent = $2, last_seen_at = now() WHERE id = $1', values);
-      if (!was?.changed) return;
-      const entry = { by, action: 'clients.describe', target: { type: 'client', id: by.id }, clientId: by.id, outcome: 'done' as const };
-      await this.audit.record({ ...entry, ...(was.agent && { before: was.agent }), after: agent }, transaction);
+      const entries = changed.flatMap(({ id, before }) => {
+        const one = last.get(id);
+        if (!one) return [];
+        const entry = { by: one.by, action: 'clients.describe', target: { type: 'client', id }, clientId: id, outcome: 'done' as const };
+        return [{ ...entry, ...(before && { before }), after: one.agent }];
+      });
+      await this.audit.recordAll(entries, transaction);
     });
+    return group.map(() => undefined);
   }
+}
+
+/** As it is kept: the order of the actions says nothing. */
+export function descriptionOf({ version, platform, actions, rolledBack }: AgentDescription): AgentDescription {
+  const sorted = [...actions].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { version, platform, actions: sorted, ...(rolledBack && { rolledBack }) };
 }

@@ -3,21 +3,45 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { AgentBundle } from '../clients/agent-bundle.service';
-import { AgentDescriptionsService } from '../clients/agent-descriptions.service';
+import { type AgentDescription, AgentDescriptionsService, descriptionOf } from '../clients/agent-descriptions.service';
 import type { AgentPrincipal } from '../core/access/access';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
+import type { Statement } from '../core/database/statement';
 import { CommandStore } from './command-store';
 import type { SessionDto } from './commands.dto';
 
 type InFlight = SessionDto['inFlight'];
-type Numbered = SessionOrdinal & { clientId: string };
+
+/** What an agent says when it opens a session. */
+interface Greeting {
+  clientId: string;
+  agent: AgentDescription;
+  ordinal: SessionOrdinal | undefined;
+}
+
+/** What the server knows of its client. */
+interface Known {
+  id: string;
+  /** It describes itself as before. */
+  isAsBefore: boolean;
+  /** Its latest session, and since when that is known. */
+  journal: string | null;
+  number: number | null;
+  at: string | null;
+}
+interface Reception {
+  isAsBefore: boolean;
+  /** Since when its session is known: `-infinity` when a later one is known already, `infinity` when it has no ordinal. */
+  since: string;
+  hasRunning: boolean;
+}
 
 /** Compares what agent and server each believe is in flight, before the agent's stream goes live. */
 @Injectable()
 export class AgentSessions {
-  private readonly looks = new GroupCommit<string, boolean>((clientIds) => this.haveRunning(clientIds));
-  private readonly notes = new GroupCommit<Numbered, string>((group) => this.note(group));
+  /** Ten thousand agents that come back at once mostly say the same as before. */
+  private readonly greetings = new GroupCommit<Greeting, Reception>((group) => this.receive(group));
 
   constructor(
     private readonly store: CommandStore,
@@ -27,11 +51,12 @@ export class AgentSessions {
   ) {}
 
   async open({ inFlight, ordinal, ...said }: SessionDto, agent: AgentPrincipal): Promise<SessionResponse> {
-    await this.descriptions.describe(agent, said);
+    const description = descriptionOf(said);
     // What started after a session was first heard of is none of its business: its agent had not begun it.
-    const since = ordinal ? await this.notes.add({ clientId: agent.id, ...ordinal }) : 'infinity';
+    const { isAsBefore, since, hasRunning } = await this.greetings.add({ clientId: agent.id, agent: description, ordinal });
+    if (!isAsBefore) await this.descriptions.keep(agent, description);
     // Mostly neither side believes that something has started: then there is nothing to compare.
-    const isQuiet = inFlight.length === 0 && !(await this.looks.add(agent.id));
+    const isQuiet = inFlight.length === 0 && !hasRunning;
     const drop = isQuiet ? [] : await this.store.transaction((transaction) => this.compare(inFlight, agent.id, since, transaction));
     // kill point: session.after-commit
     const agentVersion = this.bundle.offered();
@@ -60,35 +85,46 @@ export class AgentSessions {
     return inFlight.filter((entry) => entry.state !== 'finished' && current.get(entry.id) !== entry.attempt).map(({ id }) => id);
   }
 
-  /** Answers for each since when it is known; `-infinity` when a later one is known already. */
-  private async note(group: Numbered[]): Promise<string[]> {
+  private async receive(group: Greeting[]): Promise<Reception[]> {
     // The latest of each client, in the order of their ids, so that two groups never wait for each other.
-    const latest = [...new Map([...group].sort((a, b) => a.number - b.number).map((one) => [one.clientId, one])).values()];
-    latest.sort((a, b) => (a.clientId < b.clientId ? -1 : 1));
-    const rows = await this.hot.query<(Numbered & { at: string })[]>(
-      `WITH said AS (SELECT * FROM jsonb_to_recordset($1) AS n ("clientId" uuid, journal uuid, number bigint)),
-       noted AS (
-         UPDATE clients c SET session_journal = said.journal, session_number = said.number, session_at = now() FROM said
-         WHERE c.id = said."clientId" AND (c.session_journal IS DISTINCT FROM said.journal OR c.session_number < said.number)
-         RETURNING c.id, session_journal, session_number, session_at
-       )
-       SELECT said."clientId", coalesce(n.session_journal, c.session_journal) AS journal, coalesce(n.session_number, c.session_number)::float8 AS number,
-         coalesce(n.session_at, c.session_at)::text AS at
-       FROM said JOIN clients c ON c.id = said."clientId" LEFT JOIN noted n ON n.id = c.id`,
-      [JSON.stringify(latest)],
-    );
-    const known = new Map(rows.map((row) => [row.clientId, row]));
-    return group.map(({ clientId, journal, number }) => {
-      const row = known.get(clientId);
-      return row?.journal === journal.toLowerCase() && row.number === number ? row.at : '-infinity';
+    const latest = new Map([...group].sort((a, b) => numberOf(a) - numberOf(b)).map((greeting) => [greeting.clientId, greeting]));
+    const clientIds = [...latest.keys()].sort();
+    const greetings = clientIds.flatMap((id) => latest.get(id) ?? []);
+    const [known, running] = await this.hot.together([greet(greetings), haveRunning(clientIds)]);
+    const knownOf = new Map(known.map((one) => [one.id, one]));
+    const busy = new Set(running.map(({ id }) => id));
+    return group.map((greeting) => {
+      const { clientId, ordinal } = greeting;
+      const one = knownOf.get(clientId);
+      const isLatest = one?.journal === ordinal?.journal.toLowerCase() && one?.number === ordinal?.number;
+      const since = (isLatest && one?.at) || '-infinity';
+      const isAsBefore = latest.get(clientId) === greeting && one?.isAsBefore === true;
+      return { isAsBefore, since: ordinal ? since : 'infinity', hasRunning: busy.has(clientId) };
     });
   }
-
-  private async haveRunning(clientIds: string[]): Promise<boolean[]> {
-    const rows = await this.hot.query<{ id: string }[]>(
-      `SELECT DISTINCT client_id AS id FROM commands WHERE client_id = ANY($1) AND phase = 'open' AND status = 'running'`, [clientIds],
-    );
-    const busy = new Set(rows.map(({ id }) => id));
-    return clientIds.map((id) => busy.has(id));
-  }
 }
+
+const numberOf = ({ ordinal }: Greeting): number => ordinal?.number ?? 0;
+
+const IS_LATER = 'n.journal IS NOT NULL AND (c.session_journal IS DISTINCT FROM n.journal OR c.session_number < n.number)';
+
+/** Notes that the agent was there, and its session, unless a later one is known already. */
+function greet(greetings: readonly Greeting[]): Statement<Known> {
+  const said = greetings.map(({ clientId, agent, ordinal }) => ({ clientId, agent, ...ordinal }));
+  return {
+    text: `UPDATE clients c SET last_seen_at = now(),
+         session_journal = CASE WHEN ${IS_LATER} THEN n.journal ELSE c.session_journal END,
+         session_number = CASE WHEN ${IS_LATER} THEN n.number ELSE c.session_number END,
+         session_at = CASE WHEN ${IS_LATER} THEN now() ELSE c.session_at END
+       FROM jsonb_to_recordset($1) AS n ("clientId" uuid, agent jsonb, journal uuid, number bigint) WHERE c.id = n."clientId"
+       RETURNING c.id, coalesce(c.agent = n.agent, false) AS "isAsBefore",
+         c.session_journal AS journal, c.session_number::float8 AS number, c.session_at::text AS at`,
+    values: [JSON.stringify(said)],
+  };
+}
+
+/** Those of the clients that have a command which has started. */
+const haveRunning = (clientIds: readonly string[]): Statement<{ id: string }> => ({
+  text: `SELECT DISTINCT client_id AS id FROM commands WHERE client_id = ANY($1) AND phase = 'open' AND status = 'running'`,
+  values: [clientIds],
+});
