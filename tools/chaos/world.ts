@@ -281,7 +281,7 @@ export class World {
         AGENT_DATA_DIR: dataDir,
         AGENT_POLICY: policy,
         AGENT_CONCURRENCY: `${SLOTS}`,
-        AGENT_SILENCE_MS: '22000',
+        AGENT_SILENCE_MS: '30000',
         AGENT_ALIVE_MS: '8000',
         TRANSPORT: n % 3 === 0 ? 'ws' : 'sse',
         LOG_LEVEL: 'info',

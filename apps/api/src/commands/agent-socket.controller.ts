@@ -13,7 +13,7 @@ import { AgentFrames } from './agent-frames';
 const DESCRIPTION = `Text messages, each a JSON object. The server sends \`{ event, id?, data }\` with the events of \`GET /api/events/{clientId}\`.
 The agent may send \`{ event: "session" | "start" | "output" | "result", ref, data }\`, \`data\` being the body of the call of the same name
 and the command's \`id\` beside it, and gets \`{ event: "answer", ref, data: { status, body } }\`. What is no such frame is answered with
-\`{ event: "error", ref?, data: <problem document> }\`. The server pings every 20 s. Artifacts go over HTTP.`;
+\`{ event: "error", ref?, data: <problem document> }\`. The server pings every 28 s. Artifacts go over HTTP.`;
 
 /** The agents' WebSockets: the same events as on their event streams, and the agents' own words in return. */
 @Controller('api/ws')

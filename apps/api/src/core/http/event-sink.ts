@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 
 /** Milliseconds between two signs of life on an event stream; the contract promises one every 15 s. */
 export const HEARTBEAT_MS = 14_000;
-/** The same on a WebSocket. A peer that is gone is found at the second ping, within the 45 s that the design allows for. */
-export const PING_MS = 20_000;
+/** Between two pings of a WebSocket: every other sign of life. At the one between them, a peer that did not answer is gone: within the 45 s that the design allows for. */
+export const PING_MS = 2 * HEARTBEAT_MS;
 /** For a peer that does not answer the closing; an orderly stop of the server waits for it. */
 export const CLOSING_MS = 1_000;
 /** A consumer that is further behind is congested, and cut off when it still is at the next word, or takes nothing between two signs of life: it comes back and resumes, and the server's memory stays bounded. */

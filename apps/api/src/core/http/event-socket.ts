@@ -1,14 +1,15 @@
 import type { ServerFrame } from '@gwanje/contracts';
 import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
-import { Backlog, CLOSING_MS, type EventSink, MAX_BUFFERED_BYTES, openStreams, PING_MS } from './event-sink';
+import { Backlog, CLOSING_MS, type EventSink, HEARTBEAT_MS, MAX_BUFFERED_BYTES, openStreams } from './event-sink';
 import { Rota } from './rota';
 
-const pings = new Rota(PING_MS);
+const beats = new Rota(HEARTBEAT_MS);
 
-/** One open WebSocket that carries frames as JSON text: pings as heartbeats, a bounded buffer, a dead peer found within two heartbeats. */
+/** One open WebSocket that carries frames as JSON text: pings as heartbeats, a bounded buffer, a dead peer found at the beat after a ping. */
 export class EventSocket implements EventSink {
   private heard = true;
+  private asked = false;
   private readonly backlog = new Backlog();
 
   /** `carrier` is what the WebSocket's frames travel on. */
@@ -16,14 +17,14 @@ export class EventSocket implements EventSink {
     private readonly socket: WebSocket,
     private readonly carrier: Socket,
   ) {
-    const endPings = pings.join(() => this.beat());
+    const endBeats = beats.join(() => this.beat());
     socket.on('pong', () => (this.heard = true));
     socket.on('message', () => (this.heard = true));
     // Something that is no WebSocket frame, or too large: `ws` has begun to close with the code that names it.
     socket.on('error', () => this.end());
     openStreams.count++;
     socket.once('close', () => {
-      endPings();
+      endBeats();
       openStreams.count--;
     });
   }
@@ -85,8 +86,10 @@ export class EventSocket implements EventSink {
     if (this.socket.isPaused) return;
     // Behind what waits here a ping would be heard too late.
     if (this.socket.bufferedAmount > 0) return this.backlog.shrinks(this.carrier) ? void (this.heard = true) : this.socket.terminate();
-    if (!this.heard) return this.socket.terminate();
-    this.heard = false;
-    this.socket.ping();
+    this.asked = !this.asked;
+    if (this.asked) {
+      this.heard = false;
+      this.socket.ping();
+    } else if (!this.heard) this.socket.terminate();
   }
 }
