@@ -6,6 +6,7 @@ import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
 import { CommandMetrics } from './command-metrics';
 import { CommandStore } from './command-store';
+import { InTurn } from './in-turn';
 import type { Claimed } from './outstanding';
 import { RightOfWay } from './right-of-way';
 
@@ -21,6 +22,8 @@ type Carrier = (claimed: readonly Claimed[], urgent: boolean) => void;
 @Injectable()
 export class Dispatcher {
   private readonly looks = new GroupCommit<readonly string[], void>((groups) => this.look(groups));
+  /** What was claimed first for a client is written to its stream first. */
+  private readonly claims = new InTurn();
   private readonly carriers: Carrier[] = [];
 
   constructor(
@@ -41,12 +44,7 @@ export class Dispatcher {
     for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) {
       await this.rightOfWay.clear();
       const some = clientIds.slice(from, from + CLIENTS_AT_ONCE);
-      // kill point: dispatch.before-claim
-      const [, claimed] = await this.hot.together([this.store.hold(some), this.store.claim(some)]);
-      // kill point: dispatch.after-commit
-      this.announce(claimed);
-      if (claimed.length > 0) this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
-      // kill point: dispatch.after-publish
+      await this.claims.during(some, () => this.claim(some));
     }
   }
 
@@ -61,6 +59,15 @@ export class Dispatcher {
   /** From now on, what is claimed here is given to `carrier`. */
   carryBy(carrier: Carrier): void {
     this.carriers.push(carrier);
+  }
+
+  private async claim(clientIds: readonly string[]): Promise<void> {
+    // kill point: dispatch.before-claim
+    const [, claimed] = await this.hot.together([this.store.hold(clientIds), this.store.claim(clientIds)]);
+    // kill point: dispatch.after-commit
+    this.announce(claimed);
+    if (claimed.length > 0) this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
+    // kill point: dispatch.after-publish
   }
 
   private async look(groups: (readonly string[])[]): Promise<void[]> {
