@@ -1,6 +1,7 @@
 import type { CancelFrame, CommandFrame } from '@gwanje/contracts';
 import { commandAttributes, Tracing } from '@gwanje/tracing';
 import { Injectable, Logger, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { GatewayService } from '../clients/gateway.service';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
@@ -80,6 +81,8 @@ export class Courier implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async deliverDue(): Promise<void> {
     while (this.due.size > 0 || this.lookAtAll) {
+      // Those that arrived in one turn of the event loop are looked for together.
+      await endOfTurn();
       const everybody = this.lookAtAll;
       const clientIds = everybody ? this.gateway.occupied : [...this.due];
       this.lookAtAll = false;

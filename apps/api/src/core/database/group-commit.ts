@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { isAway } from './away';
 
 interface Waiting<T, R> {
@@ -9,8 +10,8 @@ interface Waiting<T, R> {
 const MOST_AT_ONCE = 200;
 
 /**
- * Gathers what arrives while a commit is under way into the next one: one transaction, and a handful of statements, for all of it. When
- * it is quiet nothing waits. A group that fails is tried again by halves, so that nobody fails for another's fault; unless the
+ * Gathers what arrives in one turn of the event loop, and while a commit is under way, into the next one: one transaction, and a handful of
+ * statements, for all of it. When it is quiet nothing waits. A group that fails is tried again by halves, so that nobody fails for another's fault; unless the
  * database is away: then nobody knows what was written, and each caller is told.
  */
 export class GroupCommit<T, R> {
@@ -33,7 +34,8 @@ export class GroupCommit<T, R> {
   private async run(): Promise<void> {
     this.committing = true;
     while (this.waiting.length > 0) {
-      // What arrives meanwhile, and in the same turn of the event loop, goes together.
+      // What came on all connections that were readable at once goes together: each of them is a callback of its own within the turn.
+      await endOfTurn();
       await this.mayBegin();
       await this.commitGroup(this.waiting.splice(0, MOST_AT_ONCE));
     }
