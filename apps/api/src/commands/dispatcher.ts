@@ -1,12 +1,12 @@
 import { InjectQueue, Process, Processor } from '@nestjs/bull';
 import { Injectable } from '@nestjs/common';
 import type { Job, Queue } from 'bull';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Bus } from '../core/events/bus.service';
 import { CommandMetrics } from './command-metrics';
 import { CommandStore } from './command-store';
-import { InTurn } from './in-turn';
 import type { Claimed } from './outstanding';
 import { RightOfWay } from './right-of-way';
 
@@ -22,8 +22,8 @@ type Carrier = (claimed: readonly Claimed[], urgent: boolean) => void;
 @Injectable()
 export class Dispatcher {
   private readonly looks = new GroupCommit<readonly string[], void>((groups) => this.look(groups));
-  /** What was claimed first for a client is written to its stream first. */
-  private readonly claims = new InTurn();
+  /** Claimed in this turn of the event loop, and not announced yet. */
+  private readonly fresh: Claimed[] = [];
   private readonly carriers: Carrier[] = [];
 
   constructor(
@@ -44,7 +44,7 @@ export class Dispatcher {
     for (let from = 0; from < clientIds.length; from += CLIENTS_AT_ONCE) {
       await this.rightOfWay.clear();
       const some = clientIds.slice(from, from + CLIENTS_AT_ONCE);
-      await this.claims.during(some, () => this.claim(some));
+      await this.claim(some);
     }
   }
 
@@ -65,8 +65,13 @@ export class Dispatcher {
     // kill point: dispatch.before-claim
     const [, claimed] = await this.hot.together([this.store.hold(clientIds), this.store.claim(clientIds)]);
     // kill point: dispatch.after-commit
-    this.announce(claimed);
-    if (claimed.length > 0) this.bus.publish('commands', { ids: claimed.map(({ id }) => id) });
+    this.fresh.push(...claimed);
+    if (claimed.length === 0 || this.fresh.length > claimed.length) return;
+    // Another claim for the same client may be answered in this turn as well, whichever was first: their commands go by urgency all the same.
+    await endOfTurn();
+    const together = this.fresh.splice(0).sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
+    this.announce(together);
+    this.bus.publish('commands', { ids: together.map(({ id }) => id) });
     // kill point: dispatch.after-publish
   }
 
