@@ -129,4 +129,20 @@ describe('the reach of the audit log', () => {
     expect(narrowed).toMatchObject({ before: { actions: [{ name: 'noop' }, { name: 'print' }] }, after: { actions: [{ name: 'print' }] } });
     expect((await env.get('/api/clients/described').expect(200)).body).toMatchObject({ agent: { version: '1.1.0', actions: [{ name: 'print' }] } });
   });
+
+  it('records of each of many agents at once what that one says, and only what changed', async () => {
+    const machines = await Promise.all([...Array(12).keys()].map((n) => env.client(`crowd-${n}`)));
+    const sayAll = (version: (n: number) => string): Promise<unknown> => {
+      const said = (n: number): object => ({ version: version(n), platform: 'linux', actions: [{ name: 'noop' }], inFlight: [] });
+      return Promise.all(machines.map(({ clientKey }, n) => as(clientKey, 'post', '/api/agents/session', said(n)).expect(200)));
+    };
+    await sayAll((n) => `1.0.${n}`);
+    await sayAll((n) => `${n % 2}.0.${n}`);
+    for (const [n, { id }] of machines.entries()) {
+      const versions = (await desk.list(`target=${id}&action=clients.describe`)).map(({ actor, clientId, before, after }) => [actor.id, clientId, before, after]);
+      const first = [id, id, null, expect.objectContaining({ version: `1.0.${n}` })];
+      const second = [id, id, expect.objectContaining({ version: `1.0.${n}` }), expect.objectContaining({ version: `0.0.${n}` })];
+      expect(versions).toEqual(n % 2 === 1 ? [first] : [second, first]);
+    }
+  });
 });
