@@ -46,7 +46,7 @@ export class AgentDescriptionsService {
         `WITH said AS (SELECT * FROM jsonb_to_recordset($1) AS n (id uuid, agent jsonb)),
          was AS MATERIALIZED (SELECT id, agent FROM clients WHERE id IN (SELECT id FROM said) ORDER BY id FOR NO KEY UPDATE),
          changed AS (
-           UPDATE clients c SET agent = said.agent, last_seen_at = now() FROM said JOIN was USING (id)
+           UPDATE clients c SET agent = said.agent FROM said JOIN was USING (id)
            WHERE c.id = said.id AND was.agent IS DISTINCT FROM said.agent RETURNING c.id, was.agent AS before
          ) SELECT id, before FROM changed`,
         [JSON.stringify(said)],

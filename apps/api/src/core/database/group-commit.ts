@@ -10,9 +10,9 @@ interface Waiting<T, R> {
 const MOST_AT_ONCE = 200;
 
 /**
- * Gathers what arrives in one turn of the event loop, and while a commit is under way, into the next one: one transaction, and a handful of
- * statements, for all of it. When it is quiet nothing waits. A group that fails is tried again by halves, so that nobody fails for another's fault; unless the
- * database is away: then nobody knows what was written, and each caller is told.
+ * Gathers what arrives in one turn of the event loop, and while a commit is under way, into the next one: one transaction, and a handful
+ * of statements, for all of it. When it is quiet nothing waits. A group that fails is tried again by halves, so that nobody fails for
+ * another's fault; unless the database is away: then nobody knows what was written, and each caller is told.
  */
 export class GroupCommit<T, R> {
   private readonly waiting: Waiting<T, R>[] = [];
