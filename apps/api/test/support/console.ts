@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { gzipSync } from 'node:zlib';
 import { findBrowser } from './browser';
-import { ADMIN } from './environment';
+import { ADMIN, eventually } from './environment';
 
 /** The built console. */
 export const CONSOLE_DIR = resolve(__dirname, '../../../../dist/apps/admin/browser');
@@ -26,6 +26,8 @@ export function describeConsole(name: string, body: () => void): void {
   else describe(name, () => it.skip(`is not looked at here: ${lacking}`, () => undefined));
 }
 
+const UNDER_WAY = 'document.getAnimations().filter((one) => one instanceof CSSTransition && one.playState === "running").map((one) => one.transitionProperty)';
+
 /** In English, as the first admin. */
 export async function logIn(page: Page, address: string, path = '/'): Promise<void> {
   await page.goto(address + path);
@@ -35,8 +37,9 @@ export async function logIn(page: Page, address: string, path = '/'): Promise<vo
   await page.getByRole('navigation').waitFor();
 }
 
-/** The serious faults that axe finds on the page as it is. */
+/** The serious faults that axe finds on the page as it stands once its transitions have ended; half-way between two themes no colour is anybody's choice. */
 export async function seriousFaults(page: Page): Promise<string[]> {
+  await eventually(async () => expect(await page.evaluate(UNDER_WAY)).toEqual([]));
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate<axe.AxeResults>('axe.run(document, { resultTypes: ["violations"] })');
   return violations
