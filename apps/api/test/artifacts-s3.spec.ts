@@ -185,20 +185,21 @@ describeWith('swift', SWIFT)('artifacts in an S3-compatible store', () => {
       await swift.remove(keyOf(artifact));
     }
     const others = [`${PREFIX}notes.txt`, `${PREFIX}deeper/${uuid()}`, uuid()];
+    const later = new Date(Date.now() + 8 * DAY_MS);
     swift.writeAt(new Date(Date.now() - 2 * DAY_MS), [...[goneId, keptId, nobodys].map((id) => PREFIX + id), ...others]);
-    swift.writeAt(new Date(), [PREFIX + underWay]);
+    swift.writeAt(later, [PREFIX + underWay]);
     await eventually(() => expect(agent.received.map(({ id }) => id)).toContain(ended));
     await agent.post(`/api/commands/${ended}/result`, { success: true });
-    await env.sql(`UPDATE commands SET completed_at = now() - interval '8 days' WHERE id = $1`, [ended]);
+    await env.sql('UPDATE commands SET completed_at = $2 WHERE id <> $1 AND completed_at IS NOT NULL', [ended, later]);
 
     const retention = env.app.get(CommandRetention, { strict: false });
     await swift.shut();
     // The rows go, and what was dropped is on record; the store is asked again by the next round.
-    await expect(retention.drop()).rejects.toMatchObject({ code: 'artifact_store_unavailable' });
+    await expect(retention.drop(later)).rejects.toMatchObject({ code: 'artifact_store_unavailable' });
     expect(await env.sql(`SELECT detail->'artifacts' AS count FROM audit_log WHERE action = 'commands.retention'`)).toEqual([{ count: 1 }]);
     await swift.open();
     expect(await swift.keys()).toContain(PREFIX + goneId);
-    await retention.drop();
+    await retention.drop(later);
     const keys = await swift.keys();
     expect(keys).toEqual(expect.arrayContaining([PREFIX + keptId, PREFIX + underWay, ...others]));
     for (const id of [goneId, nobodys]) expect(keys).not.toContain(PREFIX + id);

@@ -11,7 +11,10 @@ describe('the policy of what is kept', () => {
   afterAll(() => env.destroy());
 
   const count = async (table: string): Promise<number> => (await env.sql(`SELECT 1 FROM ${table}`)).length;
-  const ended = (id: string, daysAgo: number): Promise<unknown> => env.sql('UPDATE commands SET completed_at = now() - make_interval(days => $2) WHERE id = $1', [id, daysAgo]);
+  /** The day on which the policy is applied; everything is made today. */
+  const later = new Date(Date.now() + 31 * 86_400_000);
+  const ended = (id: string, daysBefore: number): Promise<unknown> =>
+    env.sql('UPDATE commands SET completed_at = $2::timestamptz - make_interval(days => $3) WHERE id = $1', [id, later, daysBefore]);
 
   it('drops what is old with all that belongs to it, keeps the rest, and says so', async () => {
     const client = await env.client('machine', { concurrency: 10 });
@@ -29,16 +32,15 @@ describe('the policy of what is kept', () => {
     }
     // One that waits is never old.
     const waits = await env.command((await env.client('away')).id);
-    await env.sql(`UPDATE commands SET created_at = now() - interval '90 days' WHERE id = $1`, [waits]);
     await env.get(`/api/commands/${ancient}`).expect(200);
-    await ended(ancient, 31);
     await ended(older, 8);
-    await env.sql(`UPDATE idempotency_keys SET created_at = now() - interval '31 days' WHERE key = 'ancient'`);
+    await ended(fresh, 6);
     const [orphan, upload] = [join(env.artifacts, uuid()), join(env.artifacts, uuid())];
     for (const path of [orphan, upload]) writeFileSync(path, 'x');
     utimesSync(orphan, 1, 1);
+    utimesSync(upload, later, later);
 
-    expect(await env.app.get(CommandRetention, { strict: false }).drop()).toEqual({ commands: 1, outputs: 2, artifacts: 2 });
+    expect(await env.app.get(CommandRetention, { strict: false }).drop(later)).toEqual({ commands: 1, outputs: 2, artifacts: 2 });
     await env.get(`/api/commands/${ancient}`).expect(404);
     for (const id of [older, fresh, waits]) await env.get(`/api/commands/${id}`).expect(200);
     expect((await env.get(`/api/commands/${older}/output`)).body).toEqual({ items: [] });
@@ -53,6 +55,6 @@ describe('the policy of what is kept', () => {
     expect((log as { items: object[] }).items).toMatchObject([{ detail: { commands: 1, outputs: 2, artifacts: 2 } }]);
 
     // Once is enough.
-    expect(await env.app.get(CommandRetention, { strict: false }).drop()).toEqual({ commands: 0, outputs: 0, artifacts: 0 });
+    expect(await env.app.get(CommandRetention, { strict: false }).drop(later)).toEqual({ commands: 0, outputs: 0, artifacts: 0 });
   });
 });
