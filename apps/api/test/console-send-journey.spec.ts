@@ -119,7 +119,7 @@ describeConsole('sending commands in a browser', () => {
       await page.getByText('200 of 200 ended').waitFor({ timeout: 60_000 });
       expect(await page.getByRole('progressbar', { name: 'Batch: noop' }).getAttribute('aria-valuenow')).toBe('100');
     } finally {
-      fleet.cut(true);
+      fleet.close();
     }
   });
 
