@@ -15,7 +15,7 @@ const AT_ONCE = 500;
 const DAY_MS = 86_400_000;
 /** A file that no row names may belong to an upload that is under way. */
 const ORPHAN_MS = DAY_MS;
-/** The time in an id is that of the server that made it, the time of an end is PostgreSQL's: by so much less their clocks differ. */
+/** The time in an id is that of the server that made it, the time of an end is PostgreSQL's: their clocks differ by less than this. */
 const CLOCKS_MS = DAY_MS;
 
 /** What was dropped in one round. */
@@ -131,5 +131,5 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
   }
 }
 
-/** Whatever ended before was made before, and has a lower id than this (UUIDv7): nothing later has to be looked at, however much is kept. */
+/** Whatever ended before was made before, and has a lower id (UUIDv7) than this: nothing from there on has to be read, however much is kept. */
 const endOf = (before: Date): string => v7({ msecs: before.getTime() + CLOCKS_MS, seq: 0, random: new Uint8Array(16) });
