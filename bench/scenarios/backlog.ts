@@ -38,7 +38,7 @@ export const backlog: Scenario = {
     await bench.connect(machines);
     await warmUp(bench, ids);
     const after = await measure(bench, ids);
-    // The machine is not the same from one minute to the next: without it is what was before and after, on the average.
+    // The machine is not the same from one minute to the next: what it does without the backlog is the mean of before and after.
     const without = (of: keyof Measured): number => (before[of] + after[of]) / 2;
     const growth = (of: keyof Measured): number => 100 * (withIt[of] / without(of) - 1);
     const note = (of: keyof Measured, unit: string, digits: number): string =>

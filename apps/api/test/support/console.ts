@@ -26,6 +26,7 @@ export function describeConsole(name: string, body: () => void): void {
   else describe(name, () => it.skip(`is not looked at here: ${lacking}`, () => undefined));
 }
 
+/** What changes its look step by step, and will have ended soon; what turns for ever is no transition. */
 const UNDER_WAY = 'document.getAnimations().filter((one) => one instanceof CSSTransition && one.playState === "running").map((one) => one.transitionProperty)';
 
 /** In English, as the first admin. */
