@@ -1,6 +1,7 @@
+import { cpus } from 'node:os';
 import type { Bench } from '../bench';
 import { now } from '../processes/clock';
-import { type Figure, percentile } from '../report/figures';
+import { costFigure, type Figure, percentile } from '../report/figures';
 import type { Life } from '../simulator/terms';
 import { pacedLatencies, warmUp } from './latency';
 import { throughput } from './lives';
@@ -39,9 +40,9 @@ export const backlog: Scenario = {
     await warmUp(bench, ids);
     const after = await measure(bench, ids);
     // The machine is not the same from one minute to the next: what it does without the backlog is the mean of before and after.
-    const without = (of: keyof Measured): number => (before[of] + after[of]) / 2;
-    const growth = (of: keyof Measured): number => 100 * (withIt[of] / without(of) - 1);
-    const note = (of: keyof Measured, unit: string, digits: number): string =>
+    const without = (of: Median): number => (before[of] + after[of]) / 2;
+    const growth = (of: Median): number => 100 * (withIt[of] / without(of) - 1);
+    const note = (of: Median, unit: string, digits: number): string =>
       `${[before, withIt, after].map((one) => one[of].toFixed(digits)).join(' → ')} ${unit} before, with and after it`;
     const pending = (off * rounds).toLocaleString('en');
     return [
@@ -66,6 +67,7 @@ export const backlog: Scenario = {
         bound: { atMost: 10 },
         note: note('list', 'ms', 2),
       },
+      costFigure('CPU of the server for each list, with them', withIt.costOfList, cpus().length),
       {
         name: `drain of ${lives.length.toLocaleString('en')} on reconnect`,
         value: (last - began) / 1000,
@@ -82,12 +84,9 @@ export const backlog: Scenario = {
   },
 };
 
-/** Medians in ms, and lives/s. */
-interface Measured {
-  arrival: number;
-  rate: number;
-  list: number;
-}
+/** In ms, and lives/s. */
+type Median = 'arrival' | 'rate' | 'list';
+type Measured = Record<Median, number> & { costOfList: Record<string, number> };
 
 async function measure(bench: Bench, ids: string[]): Promise<Measured> {
   const { arrival } = await pacedLatencies(bench, ids, bench.size(300, 30));
@@ -95,14 +94,17 @@ async function measure(bench: Bench, ids: string[]): Promise<Measured> {
   const { url, token } = await bench.server();
   // Without pauses: after each of them the cores have to wake up first, which says nothing of the list.
   const list: number[] = [];
-  for (let n = 0; n < bench.size(1_000, 50); n++) {
+  const lists = bench.size(1_000, 50);
+  const meter = bench.meterCpu();
+  for (let n = 0; n < lists; n++) {
     const began = now();
     await (
       await fetch(`${url}/api/commands?limit=50`, { headers: { Authorization: `Bearer ${token}` } })
     ).arrayBuffer();
     list.push(now() - began);
   }
-  return { arrival: percentile(arrival, 0.5), rate, list: percentile(list, 0.5) };
+  const costOfList = meter.stop()(lists);
+  return { arrival: percentile(arrival, 0.5), rate, list: percentile(list, 0.5), costOfList };
 }
 
 async function fill(bench: Bench, group: string, machines: number, rounds: number): Promise<void> {

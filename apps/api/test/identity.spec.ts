@@ -80,6 +80,18 @@ describe('who somebody is', () => {
     await eventually(() => expect(stream.closed).toBe(true));
   });
 
+  it('tells callers of the same moment apart, whose searches go to the database together', async () => {
+    const [ann, ben, gone] = [await user('ann'), await user('ben', ['auditor']), await user('gone')];
+    const [a, b, ended] = [await logIn(ann.email), await logIn(ben.email), await logIn(gone.email)];
+    const script = await as(b.token, 'post', '/api/auth/tokens', { name: 'script', permissions: ['audit.read'] }).expect(201);
+    await request(env.url).post('/api/auth/logout').set('Cookie', ended.cookie).expect(204);
+    const tokens = [a.token, b.token, ended.token, (script.body as { token: string }).token, a.token];
+    const answers = await Promise.all([...tokens, ...tokens, ...tokens].map((token) => as(token, 'get', '/api/auth/me')));
+    const seen = answers.map(({ status, body }) => [status, (body as { email?: string }).email, (body as { permissions?: string[] }).permissions?.includes('commands.create')]);
+    const expected = [[200, ann.email, true], [200, ben.email, false], [401, undefined, undefined], [200, ben.email, false], [200, ann.email, true]];
+    expect(seen).toEqual([...expected, ...expected, ...expected]);
+  });
+
   it.each([
     ['short', 'abcdefg1234'], ['common', '1qaz2wsx3edc'], ['common with digits behind', 'liverpool12345'], ['common twice', 'liverpoolliverpool'], ['one letter', 'aaaaaaaaaaaaaaaa'],
   ])('refuses a password that is %s', async (_, password) => {

@@ -6,6 +6,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Person, PersonalTokens } from '../core/access/access';
+import { HotDatabase } from '../core/database/hot-database';
 import { Forbidden, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
 import type { CreateTokenDto } from './auth.dto';
@@ -27,6 +28,7 @@ export interface PersonalTokenView {
 export class PersonalTokensService implements PersonalTokens {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
+    private readonly hot: HotDatabase,
     private readonly people: PeopleService,
     private readonly audit: AuditService,
     private readonly bus: Bus,
@@ -87,7 +89,7 @@ export class PersonalTokensService implements PersonalTokens {
   }
 
   private async owner(column: 'token_hash' | 'id', value: Buffer | string): Promise<Omit<Person, 'origin'> | null> {
-    const [row] = await this.database.query<{ id: string; userId: string; permissions: Permission[] | null; stale: boolean }[]>(
+    const [row] = await this.hot.query<{ id: string; userId: string; permissions: Permission[] | null; stale: boolean }[]>(
       `SELECT id, user_id AS "userId", permissions, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
        FROM personal_access_tokens WHERE ${column} = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
       [value],
