@@ -4,8 +4,8 @@ import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:https';
+import { v7 as uuid } from 'uuid';
 import { AppModule } from './app.module';
 import { AgentKeys } from './core/access/access';
 import type { Config } from './core/config/config';
@@ -39,7 +39,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     bodyLimit: BODY_BYTES,
     genReqId: (request: { headers: Record<string, unknown> }) => {
       const given = request.headers['x-request-id'];
-      return typeof given === 'string' && /^[\w.-]{1,100}$/.test(given) ? given : randomUUID();
+      return typeof given === 'string' && /^[\w.-]{1,100}$/.test(given) ? given : uuid();
     },
     forceCloseConnections: true,
     frameworkErrors: refuseAddress,

@@ -5,9 +5,13 @@ import type { AgentFrames } from './agent-frames';
 /** Frames of one connection that may wait for their answer; then nothing more is read until there is room. */
 const MAX_UNANSWERED = 32;
 
+/** What is said about one command has a lane, which ends with its last answer. */
+type Lanes = Map<unknown, Promise<void>>;
+
 /** What one agent says on one WebSocket: frames about the same command are answered in their order, others side by side, never too many at once. */
 export class AgentConversation {
-  private readonly lanes = new Map<unknown, Promise<void>>();
+  /** Only while there are some: most agents are silent most of the time. */
+  private lanes?: Lanes | undefined;
   private unanswered = 0;
 
   constructor(
@@ -21,14 +25,16 @@ export class AgentConversation {
   private hear(text: string | null): void {
     const said = parse(text);
     const lane = (said as { data?: { id?: unknown } | null } | null | undefined)?.data?.id;
-    const before = this.lanes.get(lane) ?? Promise.resolve();
+    const lanes = (this.lanes ??= new Map<unknown, Promise<void>>());
+    const before = lanes.get(lane) ?? Promise.resolve();
     if (++this.unanswered >= MAX_UNANSWERED) this.socket.pause();
     const turn = before.then(async () => {
       this.socket.write(await this.frames.answer(said, Buffer.byteLength(text ?? ''), this.agent));
-      if (this.lanes.get(lane) === turn) this.lanes.delete(lane);
+      if (lanes.get(lane) === turn) lanes.delete(lane);
       if (--this.unanswered === MAX_UNANSWERED - 1) this.socket.resume();
+      if (this.unanswered === 0) this.lanes = undefined;
     });
-    this.lanes.set(lane, turn);
+    lanes.set(lane, turn);
   }
 }
 

@@ -10,6 +10,7 @@ const beats = new Rota(HEARTBEAT_MS);
 export class EventSocket implements EventSink {
   private heard = true;
   private asked = false;
+  private take?: (text: string | null) => void;
   private readonly backlog = new Backlog();
 
   /** `carrier` is what the WebSocket's frames travel on. */
@@ -17,14 +18,17 @@ export class EventSocket implements EventSink {
     private readonly socket: WebSocket,
     private readonly carrier: Socket,
   ) {
-    const endBeats = beats.join(() => this.beat());
+    beats.join(this);
     socket.on('pong', () => (this.heard = true));
-    socket.on('message', () => (this.heard = true));
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      this.heard = true;
+      this.take?.(isBinary ? null : (data as Buffer).toString());
+    });
     // Something that is no WebSocket frame, or too large: `ws` has begun to close with the code that names it.
     socket.on('error', () => this.end());
     openStreams.count++;
-    socket.once('close', () => {
-      endBeats();
+    this.onClose(() => {
+      beats.leave(this);
       openStreams.count--;
     });
   }
@@ -63,12 +67,12 @@ export class EventSocket implements EventSink {
   }
 
   onClose(listener: () => void): void {
-    this.socket.once('close', listener);
+    this.socket.on('close', listener);
   }
 
-  /** The listener gets the text of each frame; null stands for a binary one. */
+  /** There is one listener. It gets the text of each frame; null stands for a binary one. */
   onFrame(listener: (text: string | null) => void): void {
-    this.socket.on('message', (data: RawData, isBinary: boolean) => listener(isBinary ? null : (data as Buffer).toString()));
+    this.take = listener;
   }
 
   /** Stops reading: the peer's frames wait in its own buffers. */
@@ -81,7 +85,7 @@ export class EventSocket implements EventSink {
     this.socket.resume();
   }
 
-  private beat(): void {
+  beat(): void {
     // While nothing is read, nothing can be heard.
     if (this.socket.isPaused) return;
     // Behind what waits here a ping would be heard too late.

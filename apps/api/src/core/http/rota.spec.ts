@@ -7,7 +7,7 @@ describe('Rota', () => {
   it('calls each member once in every period, and no more of them in one turn than it must', () => {
     const rota = new Rota(1_000);
     const calls = new Map<number, number[]>();
-    for (let member = 0; member < 20; member++) rota.join(() => calls.set(member, [...(calls.get(member) ?? []), performance.now()]));
+    for (let member = 0; member < 20; member++) rota.join({ beat: () => calls.set(member, [...(calls.get(member) ?? []), performance.now()]) });
     const began = performance.now();
     jest.advanceTimersByTime(3_000);
     expect([...calls.values()].map((times) => times.length)).toEqual(Array(20).fill(3));
@@ -25,7 +25,7 @@ describe('Rota', () => {
     at(0);
     const rota = new Rota(1_000);
     const called: number[] = [];
-    for (let member = 0; member < 10; member++) rota.join(() => called.push(member));
+    for (let member = 0; member < 10; member++) rota.join({ beat: () => called.push(member) });
     at(450);
     jest.advanceTimersByTime(100);
     expect(called).toEqual([0, 1, 2, 3]);
@@ -37,19 +37,19 @@ describe('Rota', () => {
 
   it('forgets who leaves, and keeps no timer for nobody', () => {
     const rota = new Rota(1_000);
-    const left = jest.fn();
-    const stays = jest.fn();
-    const leave = rota.join(left);
-    const leaveToo = rota.join(stays);
-    leave();
-    leave();
+    const left = { beat: jest.fn() };
+    const stays = { beat: jest.fn() };
+    rota.join(left);
+    rota.join(stays);
+    rota.leave(left);
+    rota.leave(left);
     jest.advanceTimersByTime(1_000);
-    expect(left).not.toHaveBeenCalled();
-    expect(stays).toHaveBeenCalledTimes(1);
-    leaveToo();
+    expect(left.beat).not.toHaveBeenCalled();
+    expect(stays.beat).toHaveBeenCalledTimes(1);
+    rota.leave(stays);
     expect(jest.getTimerCount()).toBe(0);
     rota.join(stays);
     jest.advanceTimersByTime(1_000);
-    expect(stays).toHaveBeenCalledTimes(2);
+    expect(stays.beat).toHaveBeenCalledTimes(2);
   });
 });

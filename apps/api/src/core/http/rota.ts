@@ -1,11 +1,15 @@
 const TURN_MS = 100;
 
+interface Member {
+  beat(): void;
+}
+
 /**
  * Calls each member once in every period, many of them in one turn: thousands of timers, one for each connection, would wake the process
  * as often, and each time for as little.
  */
 export class Rota {
-  private readonly turns: Set<() => void>[];
+  private readonly turns: Set<Member>[];
   private members = 0;
   private timer?: NodeJS.Timeout | undefined;
   private startedAt = 0;
@@ -15,14 +19,15 @@ export class Rota {
     this.turns = Array.from({ length: Math.floor(periodMs / TURN_MS) }, () => new Set());
   }
 
-  /** It is called first within a period. Answers the function by which it leaves. */
-  join(member: () => void): () => void {
+  /** It is called first within a period. */
+  join(member: Member): void {
     const turn = this.turns.reduce((least, one) => (one.size < least.size ? one : least));
     turn.add(member);
     if (++this.members === 1) this.start();
-    return () => {
-      if (turn.delete(member) && --this.members === 0) clearInterval(this.timer);
-    };
+  }
+
+  leave(member: Member): void {
+    if (this.turns.some((turn) => turn.delete(member)) && --this.members === 0) clearInterval(this.timer);
   }
 
   private start(): void {
@@ -35,7 +40,7 @@ export class Rota {
   private takeTurns(): void {
     const due = Math.floor((performance.now() - this.startedAt) / TURN_MS);
     for (this.done = Math.max(this.done, due - this.turns.length); this.done < due; this.done++) {
-      for (const member of this.turns[this.done % this.turns.length] ?? []) member();
+      for (const member of this.turns[this.done % this.turns.length] ?? []) member.beat();
     }
   }
 }

@@ -19,10 +19,10 @@ export class EventStream implements EventSink {
     private readonly socket: Socket,
     private readonly isChunked: boolean,
   ) {
-    const endHeartbeat = heartbeats.join(() => this.beat());
+    heartbeats.join(this);
     openStreams.count++;
     this.onClose(() => {
-      endHeartbeat();
+      heartbeats.leave(this);
       openStreams.count--;
     });
   }
@@ -88,7 +88,7 @@ export class EventStream implements EventSink {
   onClose(listener: () => void): void {
     // A reader that left before is told of by no event any more.
     if (this.socket.destroyed) queueMicrotask(listener);
-    else this.socket.once('close', listener);
+    else this.socket.on('close', listener);
   }
 
   /** Events that were made into text already, for many readers at once. */
@@ -98,7 +98,7 @@ export class EventStream implements EventSink {
     else this.put(text);
   }
 
-  private beat(): void {
+  beat(): void {
     const { writableEnded } = this.socket;
     // What it is taking is a sign of life as well.
     if ((this.congested || writableEnded) && this.backlog.shrinks(this.socket)) return;
