@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { MIGRATIONS } from '../src/core/database/owner';
 import { ADMIN, createDatabase, dropDatabase, eventually, query } from './support/environment';
@@ -108,6 +109,25 @@ describe('an upgrade', () => {
     await migrate(MIGRATIONS);
     expect(await migrated()).toEqual(NAMES);
     expect(breaks(before, await readSchema(databaseUrl))).toEqual(UNNAMED);
+  });
+
+  it('migrates also where PostgreSQL undoes a migration for the sake of whoever is at work', async () => {
+    const twoTables = NAMES.indexOf('LessInIndexes1700000000021');
+    await migrate(MIGRATIONS.slice(0, twoTables));
+    const atWork = new Client({ connectionString: databaseUrl });
+    await atWork.connect();
+    // The one who has waited longest is undone: not whoever is at work.
+    await atWork.query(`BEGIN; SET LOCAL deadlock_timeout = '1min'`);
+    await atWork.query('SELECT FROM commands FOR UPDATE');
+    const starting = start();
+    await eventually(async () => expect(await query(databaseUrl, `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)).toHaveLength(1), PATIENCE_MS);
+    await atWork.query('SELECT FROM command_logs');
+    await atWork.query('COMMIT');
+    await atWork.end();
+    await work(await starting, 'after');
+    expect(await migrated()).toEqual(NAMES);
+    const [seen] = await query<{ deadlocks: number }>(databaseUrl, 'SELECT deadlocks::integer FROM pg_stat_database WHERE datname = current_database()');
+    expect(seen).toEqual({ deadlocks: 1 });
   });
 
   it('would notice each change that does not', async () => {

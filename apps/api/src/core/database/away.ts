@@ -7,3 +7,9 @@ export function isAway(error: unknown): boolean {
   const { code, message, cause } = error as { code?: string; message?: string; cause?: unknown };
   return CODES.test(code ?? '') || TEXT.test(message ?? '') || (cause instanceof Error && isAway(cause));
 }
+
+/** A deadlock, or a failure to put two transactions in an order. */
+const UNDONE = ['40P01', '40001'];
+
+/** Whether two transactions were in each other's way, and the database undid this one: the fault of neither caller, and nothing has happened. */
+export const isUndone = (error: unknown): boolean => UNDONE.includes((error as { code?: string }).code ?? '');

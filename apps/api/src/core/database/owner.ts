@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
 import type { Config } from '../config/config';
-import { isAway } from './away';
+import { isAway, isUndone } from './away';
 import { Foundation1700000000001 } from './migrations/0001-foundation';
 import { Rights1700000000002 } from './migrations/0002-rights';
 import { AuditSeals1700000000003 } from './migrations/0003-audit-seals';
@@ -73,9 +73,7 @@ export async function prepareDatabase(config: Config): Promise<string | undefine
     }
     const session = owner.createQueryRunner();
     await lock(session);
-    const migrations = new MigrationExecutor(owner, session);
-    migrations.transaction = 'each';
-    await migrations.executePendingMigrations();
+    await migrate(owner, session);
     await setPolicy(session, config.AUDIT_RETENTION_DAYS);
     const refused = await grantAppRole(session, config);
     const unusable = await probe(config);
@@ -120,6 +118,21 @@ async function connect(config: Config, queryMs: number): Promise<DataSource> {
 async function lock(session: QueryRunner): Promise<void> {
   const ask = `SELECT pg_try_advisory_lock(hashtext('gwanje.migrate')) AS taken`;
   while (!((await session.query(ask)) as { taken: boolean }[])[0]?.taken) await sleep(LOCK_PAUSE_MS);
+}
+
+/** Servers of the release before may be at work meanwhile, and have the same tables in another order: whichever of the two PostgreSQL undoes, tries again. */
+async function migrate(owner: DataSource, session: QueryRunner): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const migrations = new MigrationExecutor(owner, session);
+    migrations.transaction = 'each';
+    try {
+      await migrations.executePendingMigrations();
+      return;
+    } catch (error) {
+      if (tries === PATIENCE.tries || !isUndone(error)) throw error;
+      log.warn(`a migration was in the way of a server at work, tried again: ${(error as Error).message}`);
+    }
+  }
 }
 
 /** Only the owner sets it: a server that was broken into cannot have more dropped than this. */

@@ -2,8 +2,9 @@ import { ArgumentsHost, Catch, ExceptionFilter, Logger } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticatedRequest, originOf, RefusalRecorder } from '../access/access';
+import { isUndone } from '../database/away';
 import { TooManyAttempts, Unavailable } from './errors';
-import { describe, isUndone, type Problem, problemDocument, refusalOf } from './problem';
+import { describe, type Problem, problemDocument, refusalOf } from './problem';
 
 /** Answers every error as RFC 9457 `application/problem+json`, and has every refused attempt recorded. */
 @Catch()

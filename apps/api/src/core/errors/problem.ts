@@ -2,13 +2,11 @@ import { HttpException } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
 import { validate as isUuid } from 'uuid';
 import type { Actor, Refusal } from '../access/access';
-import { isAway } from '../database/away';
+import { isAway, isUndone } from '../database/away';
 import { DomainError, Hidden, Protected, TooManyAttempts, UnknownReference } from './errors';
 
 /** The database lets one of several have a name. */
 const UNIQUE_VIOLATION = '23505';
-/** Two transactions were in each other's way, and the database undid one of them: a deadlock, or a failure to put them in an order. */
-const UNDONE = ['40P01', '40001'];
 
 export interface Problem {
   status: number;
@@ -19,9 +17,6 @@ export interface Problem {
 
 /** `Payload Too Large` is `payload_too_large`. */
 export const codeOf = (status: number): string => (STATUS_CODES[status] ?? 'error').toLowerCase().replace(/[^a-z]+/g, '_');
-
-/** Whether it is the fault of two changes at the same moment: of neither caller, but of whoever wrote them down. */
-export const isUndone = (error: unknown): boolean => UNDONE.includes((error as { code?: string }).code ?? '');
 
 /** What the caller is told of an error; the only place that decides a status. */
 export function describe(error: unknown): Problem {
