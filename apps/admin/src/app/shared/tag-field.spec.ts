@@ -34,6 +34,12 @@ describe('a field of tags', () => {
     expect(input().value).toBe('');
   });
 
+  it('lets a tag take the place of one with the same key', async () => {
+    fixture.componentRef.setInput('keyOf', (tag: string) => tag.replace(/=.*/, ''));
+    await type('site=seoul, note=c, site=busan', enter());
+    expect(fixture.componentInstance.tags()).toEqual(['note=c', 'site=busan']);
+  });
+
   it('keeps what is wrong in the field, and says which it is until it is mended', async () => {
     await type('floor=3, seoul', new Event('blur'));
     expect(field.querySelector('[role=alert]')?.textContent).toBe('Write name=value: seoul');

@@ -27,7 +27,7 @@ import { injectServerWords } from './server-words';
     <mat-form-field appearance="outline" subscriptSizing="dynamic">
       <mat-label>{{ label() }}</mat-label>
       <mat-chip-grid #grid [attr.aria-label]="tags().length > 0 ? text().common.chosen : null">
-        @for (tag of tags(); track tag) {
+        @for (tag of tags(); track keyOf()(tag)) {
           <mat-chip-row (removed)="remove(tag)">
             {{ tag }}
             <button matChipRemove type="button" [attr.aria-label]="text().common.removeTag(tag)">
@@ -88,6 +88,8 @@ export class TagField {
   /** What every tag must look like, and what to say of one that does not. */
   readonly pattern = input(/./);
   readonly wrong = input<string>('');
+  /** Of tags with the same key there is one: the last that was added. */
+  readonly keyOf = input<(tag: string) => string>((tag) => tag);
   /** Offered while typing. */
   readonly suggestions = input<readonly string[]>([]);
   /** What the server says of the list. */
@@ -113,7 +115,10 @@ export class TagField {
     const added = typed.filter((tag) => this.pattern().test(tag));
     this.refused.set(typed.filter((tag) => !added.includes(tag)));
     field.value = this.refused().join(', ');
-    if (added.length > 0) this.tags.update((tags) => [...new Set([...tags, ...added])]);
+    if (added.length > 0) {
+      const byKey = new Map([...this.tags(), ...added].map((tag) => [this.keyOf()(tag), tag]));
+      this.tags.set([...byKey.values()]);
+    }
     return !this.isWrong();
   }
 

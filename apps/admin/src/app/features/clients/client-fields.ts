@@ -15,7 +15,7 @@ import { I18n } from '../../core/i18n/i18n';
 import { FieldFault } from '../../shared/field-fault';
 import { faultAt, isSendable } from '../../shared/server-faults';
 import { areSettled, TagField } from '../../shared/tag-field';
-import { LABEL } from './labels';
+import { LABEL, nameOf } from './labels';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
@@ -55,6 +55,7 @@ export function clientForm(): ClientForm {
         [hint]="words().settings.labelsHint"
         [pattern]="LABEL"
         [wrong]="words().settings.labelsWrong"
+        [keyOf]="nameOf"
         [fault]="faultAt(problem(), 'labels')"
         [(tags)]="labels"
       />
@@ -86,6 +87,7 @@ export class ClientFields {
   private readonly tagFields = viewChildren(TagField);
   protected readonly words = inject(I18n).words({ en, ko });
   protected readonly LABEL = LABEL;
+  protected readonly nameOf = nameOf;
   protected readonly faultAt = faultAt;
 
   /** False, and shown where, when the form is not to be sent. */

@@ -126,6 +126,17 @@ describe('the parts of a client’s page', () => {
       expect(part.querySelector<HTMLInputElement>('input[formControlName=name]')?.value).toBe('till-3');
     });
 
+    it('show one value for a label, the last that was typed', async () => {
+      await open(ClientSettingsForm);
+      await type('gw-tag-field:last-of-type input', 'site=busan');
+      (await shows('gw-tag-field:last-of-type input')).dispatchEvent(new Event('blur'));
+      await shows('button[aria-label="Remove site=busan"]');
+      api.update.mockResolvedValue(CLIENT);
+      expect(part.querySelector('button[aria-label="Remove site=seoul"]')).toBeNull();
+      await submit();
+      expect(api.update).toHaveBeenLastCalledWith('c1', { labels: { site: 'busan' } });
+    });
+
     it('are not sent while a label that is typed is wrong', async () => {
       await open(ClientSettingsForm);
       await type('gw-tag-field:last-of-type input', 'seoul');

@@ -1,13 +1,10 @@
 /** A client's labels as a list of `name=value`, as people write them. */
 export const LABEL = /^[^=]*[^=\s]=.*$/;
 
+export const nameOf = (label: string): string => label.slice(0, label.indexOf('=')).trim();
+
 export function labelsOf(list: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    list.map((label) => {
-      const at = label.indexOf('=');
-      return [label.slice(0, at).trim(), label.slice(at + 1).trim()];
-    }),
-  );
+  return Object.fromEntries(list.map((label) => [nameOf(label), label.slice(label.indexOf('=') + 1).trim()]));
 }
 
 export const listOf = (labels: Readonly<Record<string, string>>): string[] =>
