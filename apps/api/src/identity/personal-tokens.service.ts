@@ -6,6 +6,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { v7 as uuid, validate as isUuid } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import type { Person, PersonalTokens } from '../core/access/access';
+import { GroupCommit } from '../core/database/group-commit';
 import { HotDatabase } from '../core/database/hot-database';
 import { Forbidden, Hidden, InvalidInput, NotFound } from '../core/errors/errors';
 import { Bus } from '../core/events/bus.service';
@@ -23,9 +24,24 @@ export interface PersonalTokenView {
   createdAt: Date;
 }
 
+interface TokenRow {
+  id: string;
+  hash: string;
+  userId: string;
+  permissions: Permission[] | null;
+  stale: boolean;
+}
+
 /** Personal access tokens `gwj_…` for scripts: a part of their owner's rights, shown once, stored as a hash. */
 @Injectable()
 export class PersonalTokensService implements PersonalTokens {
+  /** However many calls of scripts come at the same moment, they are one search. */
+  private readonly searches = new GroupCommit<Buffer, TokenRow | undefined>(async (hashes) => {
+    const rows = await this.rows('token_hash', hashes);
+    const byHash = new Map(rows.map((row) => [row.hash, row]));
+    return hashes.map((hash) => byHash.get(hash.toString('hex')));
+  });
+
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly hot: HotDatabase,
@@ -72,12 +88,13 @@ export class PersonalTokensService implements PersonalTokens {
     if (!(await this.end(id, userId, transaction))) throw new NotFound('personal access token');
   }
 
-  find(token: string): Promise<Omit<Person, 'origin'> | null> {
-    return this.owner('token_hash', sha256(token));
+  async find(token: string): Promise<Omit<Person, 'origin'> | null> {
+    return this.ownerOf(await this.searches.add(sha256(token)));
   }
 
-  findById(id: string): Promise<Omit<Person, 'origin'> | null> {
-    return this.owner('id', id);
+  async findById(id: string): Promise<Omit<Person, 'origin'> | null> {
+    const [row] = await this.rows('id', [id]);
+    return this.ownerOf(row);
   }
 
   private async end(id: string, userId: string, transaction: EntityManager): Promise<boolean> {
@@ -88,12 +105,16 @@ export class PersonalTokensService implements PersonalTokens {
     return ended.length > 0;
   }
 
-  private async owner(column: 'token_hash' | 'id', value: Buffer | string): Promise<Omit<Person, 'origin'> | null> {
-    const [row] = await this.hot.query<{ id: string; userId: string; permissions: Permission[] | null; stale: boolean }[]>(
-      `SELECT id, user_id AS "userId", permissions, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
-       FROM personal_access_tokens WHERE ${column} = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-      [value],
+  /** Those that have not ended. */
+  private rows(column: 'token_hash' | 'id', values: readonly (Buffer | string)[]): Promise<TokenRow[]> {
+    return this.hot.query(
+      `SELECT id, encode(token_hash, 'hex') AS hash, user_id AS "userId", permissions, coalesce(last_used_at < now() - interval '1 minute', true) AS stale
+       FROM personal_access_tokens WHERE ${column} = ANY($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [values],
     );
+  }
+
+  private async ownerOf(row: TokenRow | undefined): Promise<Omit<Person, 'origin'> | null> {
     const account = row && (await this.people.byId(row.userId));
     if (!row || !account) return null;
     if (row.stale) await this.database.query('UPDATE personal_access_tokens SET last_used_at = now() WHERE id = $1', [row.id]);

@@ -120,7 +120,7 @@ async function lock(session: QueryRunner): Promise<void> {
   while (!((await session.query(ask)) as { taken: boolean }[])[0]?.taken) await sleep(LOCK_PAUSE_MS);
 }
 
-/** Servers of the release before may be at work meanwhile, and have the same tables in another order: whichever of the two PostgreSQL undoes, tries again. */
+/** A server of the release before may be at work meanwhile, and have the same tables in another order: a migration that PostgreSQL undoes for it is tried again. */
 async function migrate(owner: DataSource, session: QueryRunner): Promise<void> {
   for (let tries = 1; ; tries++) {
     const migrations = new MigrationExecutor(owner, session);
