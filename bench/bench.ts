@@ -202,11 +202,11 @@ export class Bench {
     return this.checked;
   }
 
-  /** Counts from now on what everybody uses, the server first. */
-  meterCpu(): CpuMeter {
-    const { api, postgres, redisPid } = this.installation;
+  /** Counts from now on what everybody uses, the server (or what stands for it) first. */
+  meterCpu(server = this.installation.api.pid): CpuMeter {
+    const { postgres, redisPid } = this.installation;
     return new CpuMeter({
-      server: api.pid,
+      server,
       PostgreSQL: postgres.pid,
       Redis: redisPid,
       agents: this.simulator.pid,

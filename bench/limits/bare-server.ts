@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { v7 as uuid } from 'uuid';
 import { answer } from '../processes/child';
 import { now } from '../processes/clock';
+import { GroupedRows } from './grouped-rows';
 
 const TICK_MS = 10;
 
@@ -12,18 +14,23 @@ interface Kept {
 }
 
 /**
- * The whole loop on `node:http` in memory: no log-in, no database, no queue, nothing durable. What the same agents and the same load
- * generator reach here, they can reach nowhere: it is the ceiling of the benchmark itself.
+ * The whole loop on `node:http`: no log-in, no check of anything, no queue, no seals. What the same agents and the same load generator
+ * reach here, they can reach nowhere: in memory it is the ceiling of the benchmark itself, and with the rows of its lives in PostgreSQL
+ * that of any server that is to write them.
  */
 const streams = new Map<string, ServerResponse>();
 const commands = new Map<string, Kept>();
 const EVENT_STREAM = { 'Content-Type': 'text/event-stream' };
+/** Not there: all is in memory. */
+let rows: GroupedRows | undefined;
 
-function push(clientId: string, payload: unknown): string {
-  const id = randomUUID();
+async function push(clientId: string, payload: unknown): Promise<string> {
+  const id = uuid();
   commands.set(id, { clientId });
+  const stream = streams.get(clientId);
+  if (rows) await rows.write(stream ? 'dispatched' : 'pending', id, clientId);
   const frame = { id, action: 'noop', payload, priority: 5, attempt: 1, timeoutMs: 300_000 };
-  streams.get(clientId)?.write(`id: ${id}\nevent: command\ndata: ${JSON.stringify(frame)}\n\n`);
+  stream?.write(`id: ${id}\nevent: command\ndata: ${JSON.stringify(frame)}\n\n`);
   return id;
 }
 
@@ -42,20 +49,28 @@ function tick(response: ServerResponse): void {
   response.on('close', () => clearInterval(timer));
 }
 
-function act(path: string, body: Record<string, unknown>): [number, object] {
+async function act(path: string, body: Record<string, unknown>): Promise<[number, object]> {
   if (path === '/api/commands')
-    return [201, { id: push(body['clientId'] as string, body['payload']), status: 'pending' }];
+    return [201, { id: await push(body['clientId'] as string, body['payload']), status: 'pending' }];
   if (path === '/api/commands/batch') {
     const clientIds = [...streams.keys()];
-    for (const clientId of clientIds) push(clientId, {});
+    await Promise.all(clientIds.map((clientId) => push(clientId, {})));
     return [201, { batchId: randomUUID(), count: clientIds.length }];
   }
   if (path === '/api/agents/session') return [200, { sessionId: randomUUID(), drop: [] }];
   const [, , , id = '', what] = path.split('/');
   const kept = commands.get(id);
   if (!kept) return [404, {}];
+  if (rows) await rows.write(what === 'result' ? 'ended' : 'started', id, kept.clientId);
   if (what === 'result') kept.result = body;
   return [200, {}];
+}
+
+function reply(response: ServerResponse, status: number, value: object): void {
+  const text = JSON.stringify(value);
+  response
+    .writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) })
+    .end(text);
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
@@ -64,16 +79,17 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
   request.on('end', () => {
-    const [status, value] = act(path, JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>);
-    const text = JSON.stringify(value);
-    response
-      .writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) })
-      .end(text);
+    act(path, JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>).then(
+      ([status, value]) => reply(response, status, value),
+      (error: Error) => reply(response, 500, { message: error.message }),
+    );
   });
 }
 
 const methods = {
-  start: async (_: null): Promise<number> => {
+  /** Answers its port. */
+  start: async (durable: { database: string; clientIds: string[] } | null): Promise<number> => {
+    if (durable) rows = await GroupedRows.on(durable.database, durable.clientIds);
     const server = createServer(serve);
     await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve));
     return (server.address() as AddressInfo).port;

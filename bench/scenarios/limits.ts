@@ -1,13 +1,10 @@
-import { join } from 'node:path';
-import { v7 as uuid } from 'uuid';
-import type { Bench, Target } from '../bench';
-import type { BareServerMethods } from '../limits/bare-server';
+import { cpus } from 'node:os';
+import type { Bench } from '../bench';
 import { redisHop, sseHop } from '../limits/hops';
 import { PostgresLimits } from '../limits/postgres';
-import { Child } from '../processes/child';
-import { now } from '../processes/clock';
-import { type Figure, percentile } from '../report/figures';
-import { latencies, ratePerSecond } from './lives';
+import { holdAgainst } from '../limits/rows';
+import { costFigure, type Figure, percentile } from '../report/figures';
+import { createsOf, imaginary, inLoop, livesOf, pacedOf } from './loop';
 import type { Scenario } from './scenario';
 
 /** The names under which other scenarios find their yardsticks. */
@@ -20,24 +17,16 @@ export const LIMIT = {
   http: 'bare HTTP request, p50',
   requests: 'bare HTTP requests, 64 in flight',
   loop: { full: 'loop in memory, 64 in flight, with start', brief: 'loop in memory, 64 in flight' },
-  arrival: 'loop in memory, create → agent has it, p50',
-  durable: 'loop in memory, create → result, p50',
+  rows: { 64: 'loop with its rows, 64 in flight, with start', 256: 'loop with its rows, 256 in flight, with start' },
+  creates: {
+    64: 'loop with its rows, creates with 64 in flight',
+    256: 'loop with its rows, creates with 256 in flight',
+  },
 } as const;
 
-/** The loop in memory, while `work` uses it in the place of the server. */
-export async function inMemory<T>(bench: Bench, work: (loop: Target) => Promise<T>): Promise<T> {
-  const server = new Child<BareServerMethods>('the loop in memory', join(__dirname, '..', 'limits', 'bare-server.ts'));
-  try {
-    const loop = { url: `http://127.0.0.1:${await server.call('start', null)}`, token: 'none' };
-    return await bench.instead(loop, () => work(loop));
-  } finally {
-    await server.stop();
-  }
-}
-
-/** Machines that exist in the loop only. */
-export const imaginary = (count: number): { id: string; name: string; key: string }[] =>
-  Array.from({ length: count }, (_, n) => ({ id: uuid(), name: `loop-${n}`, key: 'none' }));
+const FLIGHTS = [64, 256] as const;
+const OF_THE_BENCHMARK = 'the ceiling of this benchmark';
+const OF_ANY_SERVER = 'the ceiling of any server that writes these rows';
 
 /** What the parts can do at all, here and now: the yardstick of everything else. */
 export const limits: Scenario = {
@@ -45,36 +34,43 @@ export const limits: Scenario = {
   about: 'what the parts can do alone, in this run',
   withoutServer: true,
   async run(bench: Bench): Promise<Figure[]> {
-    const seconds = bench.size(8, 3);
-    const times = bench.size(300, 50);
-    const postgres = await PostgresLimits.on(await bench.installation.copyTemplate('limits'));
     const figures: Figure[] = [];
     const add = (name: string, value: number, unit: Figure['unit'], note?: string): void => {
       figures.push({ name, value, unit, ...(note && { note }) });
       bench.say(`  ${name}: ${value.toPrecision(4)} ${unit}`);
     };
+    const seconds = bench.size(8, 3);
+    const times = bench.size(300, 50);
+
+    const postgres = await PostgresLimits.on(await bench.installation.copyTemplate('limits'));
     add(LIMIT.commit, await postgres.oneCommit(times), 'ms');
     add(LIMIT.stepwise, await postgres.livesPerSecond(20, 1, seconds), '/s', '20 connections, 4 transactions a life');
     add(LIMIT.grouped, await postgres.livesPerSecond(2, 200, seconds), '/s', '2 connections');
     add(LIMIT.redis, await redisHop(bench.installation.redis.url, times), 'ms');
-    await inMemory(bench, async (loop) => {
+
+    const machines = imaginary(100);
+    const pace = async (loop: string): ReturnType<typeof pacedOf> => {
+      const latencies = await pacedOf(bench, bench.size(400, 40));
+      for (const [what, samples] of [
+        ['agent has it', latencies.arrival] as const,
+        ['result', latencies.durable] as const,
+      ])
+        add(
+          `${loop}, create → ${what}, p50`,
+          percentile(samples, 0.5),
+          'ms',
+          `p99 ${percentile(samples, 0.99).toFixed(1)} ms`,
+        );
+      bench.curves.push({ name: `${loop}: create → agent`, samples: latencies.arrival });
+      return latencies;
+    };
+    await inLoop(bench, {}, async (loop) => {
       add(LIMIT.sse, await sseHop(loop.url, times), 'ms');
-      const machines = imaginary(100);
-      const ids = machines.map(({ id }) => id);
       for (const conduct of ['full', 'brief'] as const) {
-        await bench.connect(machines, { conduct, transport: 'sse', faults: [] });
-        await bench.aim(ids);
-        await bench.load.call('closed', { inFlight: 64, seconds });
-        const lives = await bench.simulator.call('lives', null);
-        const accepted = await bench.load.call('accepted', null);
-        add(LIMIT.loop[conduct], ratePerSecond(accepted, lives, seconds * 0.8), '/s', 'the ceiling of this benchmark');
+        const { rate } = await livesOf(bench, loop, machines, { inFlight: 64, conduct, seconds });
+        add(LIMIT.loop[conduct], rate, '/s', OF_THE_BENCHMARK);
       }
-      await bench.load.call('paced', { perSecond: 20, count: bench.size(400, 40) });
-      const accepted = await bench.load.call('accepted', null);
-      const { arrival, durable } = latencies(accepted, await bench.simulator.call('lives', null));
-      bench.curves.push({ name: 'loop in memory: create → agent', samples: arrival });
-      add(LIMIT.arrival, percentile(arrival, 0.5), 'ms', `p99 ${percentile(arrival, 0.99).toFixed(1)} ms`);
-      add(LIMIT.durable, percentile(durable, 0.5), 'ms', `p99 ${percentile(durable, 0.99).toFixed(1)} ms`);
+      const { accepted } = await pace('loop in memory');
       add(
         LIMIT.http,
         percentile(
@@ -83,12 +79,25 @@ export const limits: Scenario = {
         ),
         'ms',
       );
-      // From here on nobody listens: a request and its answer, and nothing behind them.
       await bench.disconnect();
-      await bench.aim(ids, { follow: false });
-      const began = now();
-      await bench.load.call('closed', { inFlight: 64, seconds });
-      add(LIMIT.requests, (await bench.load.call('accepted', null)).length / ((now() - began) / 1000), '/s');
+      add(LIMIT.requests, (await createsOf(bench, machines, { inFlight: 64, seconds })).rate, '/s');
+    });
+    await inLoop(bench, { rowsOf: machines }, async (loop) => {
+      const written = { completed: 0, pending: 0 };
+      for (const inFlight of FLIGHTS) {
+        const { count, rate, cost } = await livesOf(bench, loop, machines, { inFlight, conduct: 'full', seconds });
+        add(LIMIT.rows[inFlight], rate, '/s', OF_ANY_SERVER);
+        if (inFlight === 64) figures.push(costFigure('CPU of its server for each life', cost, cpus().length));
+        written.completed += count;
+      }
+      written.completed += (await pace('loop with its rows')).accepted.length;
+      await bench.disconnect();
+      for (const inFlight of FLIGHTS) {
+        const { count, rate } = await createsOf(bench, machines, { inFlight, seconds });
+        add(LIMIT.creates[inFlight], rate, '/s', OF_ANY_SERVER);
+        written.pending += count;
+      }
+      await holdAgainst(loop.database, written);
     });
     return figures;
   },

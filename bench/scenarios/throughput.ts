@@ -7,7 +7,7 @@ import { LIMIT, shareOf } from './limits';
 import { throughput as keepInFlight } from './lives';
 import type { Scenario } from './scenario';
 
-const FLIGHTS = [1, 16, 64, 256];
+const FLIGHTS = [1, 16, 64, 256] as const;
 /** With 64 in flight. */
 const LIVES_PER_SECOND: Record<TransportName, number> = { sse: 2_800, ws: 3_500 };
 
@@ -33,6 +33,9 @@ export const throughput: Scenario = {
         value: rate,
         unit: '/s',
         ...(inFlight === 64 && { bound: { atLeast } }),
+        ...((inFlight === 64 || inFlight === 256) && {
+          note: `${shareOf(bench, LIMIT.rows[inFlight], rate).toFixed(0)} % of the loop with its rows`,
+        }),
       });
       if (inFlight === 64)
         figures.push(

@@ -7,12 +7,14 @@ export type TransportName = (typeof TRANSPORT_NAMES)[number];
 export const PLANTED_FAULTS = ['drop-result', 'double-result'] as const;
 export type PlantedFault = (typeof PLANTED_FAULTS)[number];
 
+/** `full`: session, start and result, as the agent does it. `brief`: an event source and a result, the agent of twenty lines. */
+export type Conduct = 'full' | 'brief';
+
 export interface FleetSettings {
   url: string;
   identities: Identity[];
   transport: TransportName;
-  /** `full`: session, start and result, as the agent does it. `brief`: an event source and a result, the agent of twenty lines. */
-  conduct: 'full' | 'brief';
+  conduct: Conduct;
   /** Whether each command writes a line on both output streams. */
   output: boolean;
   /** Milliseconds that each command takes. */
