@@ -1,7 +1,9 @@
+import type { CommandFrame } from '@gwanje/contracts';
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { v7 as uuid } from 'uuid';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { answer } from '../processes/child';
 import { now } from '../processes/clock';
 import { GroupedRows } from './grouped-rows';
@@ -13,32 +15,52 @@ interface Kept {
   result?: unknown;
 }
 
+type Frame = Pick<CommandFrame, 'id' | 'action' | 'payload' | 'priority' | 'attempt' | 'timeoutMs'>;
+
 /**
  * The whole loop on `node:http`: no log-in, no check of anything, no queue, no seals. What the same agents and the same load generator
  * reach here, they can reach nowhere: in memory it is the ceiling of the benchmark itself, and with the rows of its lives in PostgreSQL
  * that of any server that is to write them.
  */
-const streams = new Map<string, ServerResponse>();
+const listeners = new Map<string, (frame: Frame) => void>();
 const commands = new Map<string, Kept>();
 const EVENT_STREAM = { 'Content-Type': 'text/event-stream' };
 /** Not there: all is in memory. */
 let rows: GroupedRows | undefined;
 
-async function push(clientId: string, payload: unknown): Promise<string> {
+async function push(clientId: string, payload: Frame['payload']): Promise<string> {
   const id = uuid();
   commands.set(id, { clientId });
-  const stream = streams.get(clientId);
-  if (rows) await rows.write(stream ? 'dispatched' : 'pending', id, clientId);
-  const frame = { id, action: 'noop', payload, priority: 5, attempt: 1, timeoutMs: 300_000 };
-  stream?.write(`id: ${id}\nevent: command\ndata: ${JSON.stringify(frame)}\n\n`);
+  const tell = listeners.get(clientId);
+  if (rows) await rows.write(tell ? 'dispatched' : 'pending', id, clientId);
+  const frame: Frame = { id, action: 'noop', payload, priority: 5, attempt: 1, timeoutMs: 300_000 };
+  tell?.(frame);
   return id;
 }
 
 function listen(clientId: string, response: ServerResponse): void {
   response.writeHead(200, EVENT_STREAM).write('event: hello\ndata: {}\n\n');
   response.socket?.setNoDelay(true);
-  streams.set(clientId, response);
-  response.on('close', () => streams.delete(clientId));
+  listeners.set(clientId, (frame) => {
+    response.write(`id: ${frame.id}\nevent: command\ndata: ${JSON.stringify(frame)}\n\n`);
+  });
+  response.on('close', () => listeners.delete(clientId));
+}
+
+/** The other transport: each word of the agent is a frame, with a `ref` for its answer. */
+function converse(clientId: string, socket: WebSocket): void {
+  const send = (frame: object): void => socket.send(JSON.stringify(frame));
+  socket.on('message', (text: Buffer) => {
+    const { event, ref, data } = JSON.parse(text.toString()) as { event: string; ref: number; data: { id?: string } };
+    const path = data.id ? `/api/commands/${data.id}/${event}` : `/api/agents/${event}`;
+    act(path, data).then(
+      ([status, body]) => send({ event: 'answer', ref, data: { status, body } }),
+      (error: Error) => send({ event: 'answer', ref, data: { status: 500, body: { message: error.message } } }),
+    );
+  });
+  socket.on('close', () => listeners.delete(clientId));
+  listeners.set(clientId, (data) => send({ event: 'command', data }));
+  send({ event: 'hello', data: {} });
 }
 
 /** One stamped event every few ms: a write and a read, and nothing else. */
@@ -51,9 +73,12 @@ function tick(response: ServerResponse): void {
 
 async function act(path: string, body: Record<string, unknown>): Promise<[number, object]> {
   if (path === '/api/commands')
-    return [201, { id: await push(body['clientId'] as string, body['payload']), status: 'pending' }];
+    return [
+      201,
+      { id: await push(body['clientId'] as string, body['payload'] as Frame['payload']), status: 'pending' },
+    ];
   if (path === '/api/commands/batch') {
-    const clientIds = [...streams.keys()];
+    const clientIds = [...listeners.keys()];
     await Promise.all(clientIds.map((clientId) => push(clientId, {})));
     return [201, { batchId: randomUUID(), count: clientIds.length }];
   }
@@ -73,9 +98,12 @@ function reply(response: ServerResponse, status: number, value: object): void {
     .end(text);
 }
 
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';
+const clientIdIn = (path: string): string => path.split('/')[3] ?? '';
+
 function serve(request: IncomingMessage, response: ServerResponse): void {
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  if (request.method === 'GET') return path === '/ticks' ? tick(response) : listen(path.split('/')[3] ?? '', response);
+  const path = pathOf(request);
+  if (request.method === 'GET') return path === '/ticks' ? tick(response) : listen(clientIdIn(path), response);
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
   request.on('end', () => {
@@ -91,6 +119,9 @@ const methods = {
   start: async (durable: { database: string; clientIds: string[] } | null): Promise<number> => {
     if (durable) rows = await GroupedRows.on(durable.database, durable.clientIds);
     const server = createServer(serve);
+    new WebSocketServer({ server }).on('connection', (socket, request) =>
+      converse(clientIdIn(pathOf(request)), socket),
+    );
     await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve));
     return (server.address() as AddressInfo).port;
   },

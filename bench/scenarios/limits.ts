@@ -5,6 +5,7 @@ import { PostgresLimits } from '../limits/postgres';
 import { holdAgainst } from '../limits/rows';
 import { costFigure, type Figure, percentile } from '../report/figures';
 import { createsOf, imaginary, inLoop, livesOf, pacedOf } from './loop';
+import { TRANSPORT_NAMES } from '../simulator/terms';
 import type { Scenario } from './scenario';
 
 /** The names under which other scenarios find their yardsticks. */
@@ -17,7 +18,10 @@ export const LIMIT = {
   http: 'bare HTTP request, p50',
   requests: 'bare HTTP requests, 64 in flight',
   loop: { full: 'loop in memory, 64 in flight, with start', brief: 'loop in memory, 64 in flight' },
-  rows: { 64: 'loop with its rows, 64 in flight, with start', 256: 'loop with its rows, 256 in flight, with start' },
+  rows: {
+    sse: { 64: 'loop with its rows, 64 in flight, with start', 256: 'loop with its rows, 256 in flight, with start' },
+    ws: { 64: 'the same over WebSocket, 64 in flight', 256: 'the same over WebSocket, 256 in flight' },
+  },
   creates: {
     64: 'loop with its rows, creates with 64 in flight',
     256: 'loop with its rows, creates with 256 in flight',
@@ -50,7 +54,7 @@ export const limits: Scenario = {
 
     const machines = imaginary(100);
     const pace = async (loop: string): ReturnType<typeof pacedOf> => {
-      const latencies = await pacedOf(bench, bench.size(400, 40));
+      const latencies = await pacedOf(bench, machines, bench.size(400, 40));
       for (const [what, samples] of [
         ['agent has it', latencies.arrival] as const,
         ['result', latencies.durable] as const,
@@ -84,12 +88,13 @@ export const limits: Scenario = {
     });
     await inLoop(bench, { rowsOf: machines }, async (loop) => {
       const written = { completed: 0, pending: 0 };
-      for (const inFlight of FLIGHTS) {
-        const { count, rate, cost } = await livesOf(bench, loop, machines, { inFlight, conduct: 'full', seconds });
-        add(LIMIT.rows[inFlight], rate, '/s', OF_ANY_SERVER);
-        if (inFlight === 64) figures.push(costFigure('CPU of its server for each life', cost, cpus().length));
-        written.completed += count;
-      }
+      for (const transport of TRANSPORT_NAMES)
+        for (const inFlight of FLIGHTS) {
+          const { count, rate, cost } = await livesOf(bench, loop, machines, { inFlight, seconds, transport });
+          add(LIMIT.rows[transport][inFlight], rate, '/s', OF_ANY_SERVER);
+          if (inFlight === 64) figures.push(costFigure('CPU of its server for each life', cost, cpus().length));
+          written.completed += count;
+        }
       written.completed += (await pace('loop with its rows')).accepted.length;
       await bench.disconnect();
       for (const inFlight of FLIGHTS) {

@@ -5,7 +5,7 @@ import type { BareServerMethods } from '../limits/bare-server';
 import { Child } from '../processes/child';
 import { now } from '../processes/clock';
 import type { Accepted } from '../load/generator';
-import type { Conduct } from '../simulator/terms';
+import type { Conduct, TransportName } from '../simulator/terms';
 import type { Identity } from '../simulator/transport';
 import { latencies, ratePerSecond } from './lives';
 
@@ -38,18 +38,30 @@ export async function inLoop<T>(
 export const imaginary = (count: number): Identity[] =>
   Array.from({ length: count }, (_, n) => ({ id: uuid(), name: `loop-${n}`, key: 'none' }));
 
+/** Connects these machines only, and points the load generator at them. */
+async function aimAt(
+  bench: Bench,
+  machines: Identity[],
+  settings: { transport: TransportName; conduct?: Conduct },
+  sockets: number,
+): Promise<void> {
+  await bench.connect(machines, { ...settings, faults: [] });
+  const ids = machines.map(({ id }) => id);
+  await bench.aim(ids, { sockets });
+}
+
 /** Keeps so many lives in flight: how many there were, how many a second, and the CPU of each by process. */
 export async function livesOf(
   bench: Bench,
   { pid }: Loop,
   machines: Identity[],
-  { inFlight, conduct, seconds }: { inFlight: number; conduct: Conduct; seconds: number },
+  {
+    inFlight,
+    seconds,
+    ...settings
+  }: { inFlight: number; seconds: number; conduct?: Conduct; transport?: TransportName },
 ): Promise<{ count: number; rate: number; cost: Record<string, number> }> {
-  await bench.connect(machines, { conduct, transport: 'sse', faults: [] });
-  await bench.aim(
-    machines.map(({ id }) => id),
-    { sockets: inFlight },
-  );
+  await aimAt(bench, machines, { transport: 'sse', ...settings }, inFlight);
   const meter = bench.meterCpu(pid);
   await bench.load.call('closed', { inFlight, seconds });
   const eachOf = meter.stop();
@@ -58,11 +70,13 @@ export async function livesOf(
   return { count: lives.length, rate: ratePerSecond(accepted, lives, seconds * 0.8), cost: eachOf(lives.length) };
 }
 
-/** One command after the other; latencies in ms. */
+/** Twenty commands a second over SSE; latencies in ms. */
 export async function pacedOf(
   bench: Bench,
+  machines: Identity[],
   count: number,
 ): Promise<{ accepted: Accepted[]; arrival: number[]; durable: number[] }> {
+  await aimAt(bench, machines, { transport: 'sse' }, 1);
   await bench.load.call('paced', { perSecond: 20, count });
   const accepted = await bench.load.call('accepted', null);
   return { accepted, ...latencies(accepted, await bench.simulator.call('lives', null)) };

@@ -34,7 +34,7 @@ export const throughput: Scenario = {
         unit: '/s',
         ...(inFlight === 64 && { bound: { atLeast } }),
         ...((inFlight === 64 || inFlight === 256) && {
-          note: `${shareOf(bench, LIMIT.rows[inFlight], rate).toFixed(0)} % of the loop with its rows`,
+          note: `${shareOf(bench, LIMIT.rows[bench.transport][inFlight], rate).toFixed(0)} % of the loop with its rows`,
         }),
       });
       if (inFlight === 64)
