@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { v7 as uuid } from 'uuid';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { Rota } from '../../apps/api/src/core/http/rota';
 import { answer } from '../processes/child';
 import { now } from '../processes/clock';
 import { GroupedRows } from './grouped-rows';
@@ -25,6 +26,9 @@ type Frame = Pick<CommandFrame, 'id' | 'action' | 'payload' | 'priority' | 'atte
 const listeners = new Map<string, (frame: Frame) => void>();
 const commands = new Map<string, Kept>();
 const EVENT_STREAM = { 'Content-Type': 'text/event-stream' };
+/** A comment, and a ping, as often as the server has one for a stream on which nothing happens. */
+const comments = new Rota(14_000);
+const pings = new Rota(28_000);
 /** Not there: all is in memory. */
 let rows: GroupedRows | undefined;
 
@@ -38,29 +42,45 @@ async function push(clientId: string, payload: Frame['payload']): Promise<string
   return id;
 }
 
+/** `tell` gets the frames of this client from now on, and `beat` is called in its turn; answers how it ends. */
+function attend(clientId: string, tell: (frame: Frame) => void, rota: Rota, beat: () => void): () => void {
+  const member = { beat };
+  listeners.set(clientId, tell);
+  rota.join(member);
+  return () => {
+    listeners.delete(clientId);
+    rota.leave(member);
+  };
+}
+
 function listen(clientId: string, response: ServerResponse): void {
   response.writeHead(200, EVENT_STREAM).write('event: hello\ndata: {}\n\n');
   response.socket?.setNoDelay(true);
-  listeners.set(clientId, (frame) => {
-    response.write(`id: ${frame.id}\nevent: command\ndata: ${JSON.stringify(frame)}\n\n`);
-  });
-  response.on('close', () => listeners.delete(clientId));
+  const send = (text: string): void => void response.write(text);
+  const tell = (frame: Frame): void => send(`id: ${frame.id}\nevent: command\ndata: ${JSON.stringify(frame)}\n\n`);
+  response.on(
+    'close',
+    attend(clientId, tell, comments, () => send(':\n\n')),
+  );
 }
 
 /** The other transport: each word of the agent is a frame, with a `ref` for its answer. */
 function converse(clientId: string, socket: WebSocket): void {
-  const send = (frame: object): void => socket.send(JSON.stringify(frame));
+  const send = (event: string, data: object, ref?: number): void => socket.send(JSON.stringify({ event, ref, data }));
+  const tell = (frame: Frame): void => send('command', frame);
   socket.on('message', (text: Buffer) => {
     const { event, ref, data } = JSON.parse(text.toString()) as { event: string; ref: number; data: { id?: string } };
     const path = data.id ? `/api/commands/${data.id}/${event}` : `/api/agents/${event}`;
     act(path, data).then(
-      ([status, body]) => send({ event: 'answer', ref, data: { status, body } }),
-      (error: Error) => send({ event: 'answer', ref, data: { status: 500, body: { message: error.message } } }),
+      ([status, body]) => send('answer', { status, body }, ref),
+      ({ message }: Error) => send('answer', { status: 500, body: { message } }, ref),
     );
   });
-  socket.on('close', () => listeners.delete(clientId));
-  listeners.set(clientId, (data) => send({ event: 'command', data }));
-  send({ event: 'hello', data: {} });
+  socket.on(
+    'close',
+    attend(clientId, tell, pings, () => socket.ping()),
+  );
+  send('hello', {});
 }
 
 /** One stamped event every few ms: a write and a read, and nothing else. */
@@ -83,6 +103,7 @@ async function act(path: string, body: Record<string, unknown>): Promise<[number
     return [201, { batchId: randomUUID(), count: clientIds.length }];
   }
   if (path === '/api/agents/session') return [200, { sessionId: randomUUID(), drop: [] }];
+  if (path === '/api/agents/alive') return [200, {}];
   const [, , , id = '', what] = path.split('/');
   const kept = commands.get(id);
   if (!kept) return [404, {}];
@@ -107,7 +128,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   const parts: Buffer[] = [];
   request.on('data', (part: Buffer) => parts.push(part));
   request.on('end', () => {
-    act(path, JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>).then(
+    act(path, JSON.parse(Buffer.concat(parts).toString() || '{}') as Record<string, unknown>).then(
       ([status, value]) => reply(response, status, value),
       (error: Error) => reply(response, 500, { message: error.message }),
     );

@@ -22,8 +22,7 @@ export const history: Scenario = {
           `  ${Math.min(size, stored + AT_ONCE).toLocaleString('en')} of ${size.toLocaleString('en')} commands stored`,
         );
       }
-      await bench.installation.database.query('VACUUM (ANALYZE) commands, command_logs');
-      await bench.installation.database.query('CHECKPOINT');
+      await bench.installation.rest();
       await bench.connect(machines);
       await warmUp(bench, ids);
       const { arrival, durable } = await pacedLatencies(bench, ids, bench.size(300, 30));

@@ -5,6 +5,7 @@ import { now } from '../processes/clock';
 import type { Figure } from '../report/figures';
 import type { TransportName } from '../simulator/terms';
 import { oneBatch } from './fanout';
+import { imaginary, inLoop } from './loop';
 import type { Scenario } from './scenario';
 
 const PATIENCE_MS = 120_000;
@@ -37,6 +38,13 @@ export const idle: Scenario = {
     await bench.aim([]);
     const { batchId, seconds } = await oneBatch(bench, bench.group, agents);
     await bench.prove(readBack, { accepted: [], batches: [{ batchId, count: agents }] });
+    const { transport } = bench;
+    const bare = await inLoop(bench, {}, async ({ pid }) => {
+      await bench.connect(imaginary(agents), { transport });
+      const used = cpuSecondsOf(pid);
+      await wait(period * 1000);
+      return (100 * (cpuSecondsOf(pid) - used)) / period;
+    });
     return [
       {
         name: 'server memory an agent, resident',
@@ -50,7 +58,7 @@ export const idle: Scenario = {
         value: server,
         unit: '%',
         bound: { atMost: 5 },
-        note: `of one core; PostgreSQL for it ${database.toFixed(1)} %`,
+        note: `of one core; PostgreSQL for it ${database.toFixed(1)} %; the loop in memory, hearing and saying the same, ${bare.toFixed(1)} %`,
       },
       { name: 'all connected, 200 at a time', value: connected / 1000, unit: 's' },
       {
