@@ -48,8 +48,9 @@ function attend(clientId: string, tell: (frame: Frame) => void, rota: Rota, beat
   listeners.set(clientId, tell);
   rota.join(member);
   return () => {
-    listeners.delete(clientId);
     rota.leave(member);
+    // Whoever came back is not gone because the connection before has ended.
+    if (listeners.get(clientId) === tell) listeners.delete(clientId);
   };
 }
 
