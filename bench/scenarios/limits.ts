@@ -43,7 +43,7 @@ export const limits: Scenario = {
       figures.push({ name, value, unit, ...(note && { note }) });
       bench.say(`  ${name}: ${value.toPrecision(4)} ${unit}`);
     };
-    const seconds = bench.size(8, 3);
+    const seconds = bench.size(8, 2);
     const times = bench.size(300, 50);
 
     const postgres = await PostgresLimits.on(await bench.installation.copyTemplate('limits'));
