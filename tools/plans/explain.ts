@@ -16,7 +16,7 @@ export interface Work {
   ms: number;
 }
 
-interface PlanNode {
+export interface PlanNode {
   'Node Type': string;
   'Relation Name'?: string;
   'Actual Rows': number;
@@ -76,13 +76,13 @@ async function explain(database: DataSource, { text, values }: Sent, prepare?: s
   }
 }
 
-function* walk(node: PlanNode): Generator<PlanNode> {
+export function* walk(node: PlanNode): Generator<PlanNode> {
   yield node;
   for (const child of node.Plans ?? []) yield* walk(child);
 }
 
-/** Rows are told as averages of a node's loops. */
-function readBy(node: PlanNode): number {
+/** Rows that a scan read; they are told as averages of its loops. */
+export function readBy(node: PlanNode): number {
   if (node['Relation Name'] === undefined || !node['Node Type'].includes('Scan')) return 0;
   return Math.round((node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)) * node['Actual Loops']);
 }

@@ -15,8 +15,8 @@ import { SigningKey } from './signing-key';
 const ROWS_AT_ONCE = 1_000;
 const ROWS_A_PAGE = 100;
 /**
- * What waits behind a row, each looked up by its id. A join would be free to walk through the whole log beside the few that wait, and does
- * as soon as PostgreSQL has statistics of both; `OFFSET 0` leaves it no choice.
+ * What waits behind a row, each looked up by its id. A join would be free to walk through the whole log beside the few that wait, and
+ * PostgreSQL thinks it cheap while its statistics of the queue are older than those of the log; `OFFSET 0` leaves it no choice.
  */
 export const NEXT_PAGE = `SELECT ${ITEM_COLUMNS} FROM (SELECT id FROM audit_unsealed WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT ${ROWS_A_PAGE}) waiting
   CROSS JOIN LATERAL (SELECT * FROM audit_log WHERE id = waiting.id OFFSET 0) a ORDER BY waiting.id`;
@@ -123,10 +123,7 @@ export class Sealer implements OnApplicationBootstrap, OnApplicationShutdown {
   private async leaves(first: number, transaction: EntityManager): Promise<{ ids: string[]; leaves: Buffer[] }> {
     const [ids, leaves]: [string[], Buffer[]] = [[], []];
     for (let read = ROWS_A_PAGE; read === ROWS_A_PAGE && ids.length < ROWS_AT_ONCE; ) {
-      const rows = await transaction.query<Omit<AuditRow, 'position'>[]>(
-        NEXT_PAGE,
-        [ids.at(-1) ?? null],
-      );
+      const rows = await transaction.query<Omit<AuditRow, 'position'>[]>(NEXT_PAGE, [ids.at(-1) ?? null]);
       for (const row of rows) leaves.push(leafHash(canonical(toItem(row, first + ids.push(row.id) - 1))));
       read = rows.length;
     }
