@@ -15,85 +15,85 @@ export const backlog: Scenario = {
     const machines = await bench.clients(100);
     const ids = machines.map(({ id }) => id);
     await bench.connect(machines);
-    const before = await measure(bench, ids);
+    await warmUp(bench, ids);
     const off = bench.size(1_000, 100);
     const rounds = bench.size(90, 9);
     await bench.clients(off);
-    await fill(bench, bench.group, off, rounds);
-    const withIt = await measure(bench, ids);
-
-    const drained = bench.size(100, 20);
-    const sleepers = await bench.clients(drained);
-    const readBack = await bench.beginReadBack();
-    const batches = await batchesOf(bench, bench.group, drained, bench.size(100, 20));
-    const began = now();
-    await bench.connect(sleepers);
-    await bench.settled(batches.length * drained);
-    const lives = await bench.newLives();
-    const last = lives.reduce((latest, { durableAt }) => Math.max(latest, durableAt), 0);
-    await bench.prove(readBack, { accepted: [], batches });
-
-    await bench.installation.database.query(`DELETE FROM commands WHERE status = 'pending'`);
-    await bench.connect(machines);
-    const after = await measure(bench, ids);
-    // The machine is not the same from one minute to the next: what it does without the backlog is the mean of before and after.
-    const without = (of: Median): number => (before[of] + after[of]) / 2;
-    const growth = (of: Median): number => 100 * (withIt[of] / without(of) - 1);
-    const note = (of: Median, unit: string, digits: number): string =>
-      `${[before, withIt, after].map((one) => one[of].toFixed(digits)).join(' → ')} ${unit} before, with and after it`;
+    const { group } = bench;
+    const turns = bench.size(5, 1);
+    const withIt: Measured[] = [];
+    const without = [await measure(bench, ids)];
+    const drained: Figure[] = [];
+    while (withIt.length < turns) {
+      await fill(bench, group, off, rounds);
+      withIt.push(await measure(bench, ids));
+      if (withIt.length === turns) {
+        drained.push(...(await drain(bench)));
+        await bench.connect(machines);
+      }
+      await bench.installation.database.query(`DELETE FROM commands WHERE status = 'pending'`);
+      without.push(await measure(bench, ids));
+    }
+    const both = (of: (measured: Measured) => number, digits: number): string =>
+      [withIt, without].map((all) => all.map((one) => of(one).toFixed(digits)).join(', ')).join(' with it; ') +
+      ' without';
     const pending = (off * rounds).toLocaleString('en');
     return [
       {
         name: `with ${pending} pending: create → agent p50 grows`,
-        value: growth('arrival'),
+        value: growth(withIt, without, 'arrival'),
         unit: '%',
         bound: { atMost: 10 },
-        note: note('arrival', 'ms', 2),
+        note: `ms: ${both(({ arrival }) => arrival, 2)}`,
       },
       {
         name: 'the same: lives/s, 64 in flight, fall',
-        value: -growth('rate'),
+        value: -growth(withIt, without, 'rate'),
         unit: '%',
         bound: { atMost: 10 },
-        note: `${note('rate', '/s', 0)}; CPU of PostgreSQL for a life ${[before, withIt, after].map(({ costOfLife }) => costOfLife['PostgreSQL']?.toFixed(2)).join(', ')} ms`,
+        note: `/s: ${both(({ rate }) => rate, 0)}`,
       },
       {
         name: 'the same: GET /api/commands p50 grows',
-        value: growth('list'),
+        value: growth(withIt, without, 'list'),
         unit: '%',
         bound: { atMost: 10 },
-        note: note('list', 'ms', 2),
-      },
-      costFigure('CPU of the server for each list, with them', withIt.costOfList, cpus().length),
-      {
-        name: `drain of ${lives.length.toLocaleString('en')} on reconnect`,
-        value: (last - began) / 1000,
-        unit: 's',
-        note: `${Math.round((1000 * lives.length) / (last - began))} lives/s`,
+        note: `ms: ${both(({ list }) => list, 2)}`,
       },
       {
-        name: 'of these, handed out after one of lower priority',
-        value: outOfOrder(lives),
-        unit: '',
-        bound: { atMost: 0 },
+        name: 'the same: CPU of PostgreSQL for a life grows',
+        value: growth(withIt, without, 'ofPostgres'),
+        unit: '%',
+        note: `ms: ${both(({ ofPostgres }) => ofPostgres, 2)}`,
       },
+      costFigure('CPU of the server for each list, with them', withIt.at(-1)?.costOfList ?? {}, cpus().length),
+      ...drained,
     ];
   },
 };
 
-/** In ms, and lives/s. */
-type Median = 'arrival' | 'rate' | 'list';
-type Measured = Record<Median, number> & { costOfList: Record<string, number>; costOfLife: Record<string, number> };
+/** Medians in ms, lives/s, and ms of PostgreSQL's CPU for a life. */
+type Compared = 'arrival' | 'rate' | 'list' | 'ofPostgres';
+type Measured = Record<Compared, number> & { costOfList: Record<string, number> };
+
+/**
+ * In %, the median of all turns. The machine is not the same from one minute to the next, so each measurement with the backlog is held against
+ * those right before and after it.
+ */
+function growth(withIt: Measured[], without: Measured[], of: Compared): number {
+  const around = (turn: number): number => ((without[turn]?.[of] ?? NaN) + (without[turn + 1]?.[of] ?? NaN)) / 2;
+  const ratios = withIt.map((measured, turn) => measured[of] / around(turn));
+  return 100 * (percentile(ratios, 0.5) - 1);
+}
 
 async function measure(bench: Bench, ids: string[]): Promise<Measured> {
   await bench.installation.rest();
-  await warmUp(bench, ids);
-  const { arrival } = await pacedLatencies(bench, ids, bench.size(300, 30));
-  const { rate, cost: costOfLife } = await throughput(bench, ids, 64, bench.size(15, 2));
+  const { rate, cost } = await throughput(bench, ids, 64, bench.size(6, 2));
+  const { arrival } = await pacedLatencies(bench, ids, bench.size(80, 30));
   const { url, token } = await bench.server();
   // Without pauses: after each of them the cores have to wake up first, which says nothing of the list.
   const list: number[] = [];
-  const lists = bench.size(1_000, 50);
+  const lists = bench.size(300, 50);
   const meter = bench.meterCpu();
   for (let n = 0; n < lists; n++) {
     const began = now();
@@ -103,7 +103,36 @@ async function measure(bench: Bench, ids: string[]): Promise<Measured> {
     list.push(now() - began);
   }
   const costOfList = meter.stop()(lists);
-  return { arrival: percentile(arrival, 0.5), rate, list: percentile(list, 0.5), costOfList, costOfLife };
+  const ofPostgres = cost['PostgreSQL'] ?? NaN;
+  return { arrival: percentile(arrival, 0.5), rate, list: percentile(list, 0.5), ofPostgres, costOfList };
+}
+
+/** Machines that were off come back to what has waited for them. */
+async function drain(bench: Bench): Promise<Figure[]> {
+  const machines = bench.size(100, 20);
+  const sleepers = await bench.clients(machines);
+  const readBack = await bench.beginReadBack();
+  const batches = await batchesOf(bench, bench.group, machines, bench.size(100, 20));
+  const began = now();
+  await bench.connect(sleepers);
+  await bench.settled(batches.length * machines);
+  const lives = await bench.newLives();
+  const seconds = (lives.reduce((latest, { durableAt }) => Math.max(latest, durableAt), 0) - began) / 1000;
+  await bench.prove(readBack, { accepted: [], batches });
+  return [
+    {
+      name: `drain of ${lives.length.toLocaleString('en')} on reconnect`,
+      value: seconds,
+      unit: 's',
+      note: `${Math.round(lives.length / seconds)} lives/s`,
+    },
+    {
+      name: 'of these, handed out after one of lower priority',
+      value: outOfOrder(lives),
+      unit: '',
+      bound: { atMost: 0 },
+    },
+  ];
 }
 
 async function fill(bench: Bench, group: string, machines: number, rounds: number): Promise<void> {
