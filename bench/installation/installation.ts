@@ -79,6 +79,7 @@ export class Installation {
     const redis = new Redis(this.redis.url);
     await redis.flushall();
     redis.disconnect();
+    await this.dropCopies();
     const url = await this.copyTemplate(name);
     this.connection = new Client({ connectionString: url });
     await this.connection.connect();
@@ -98,13 +99,11 @@ export class Installation {
 
   /** Another database of the same PostgreSQL, with the server's tables and its administrator. */
   async copyTemplate(name: string): Promise<string> {
-    const source = new URL(this.postgres.url).pathname.slice(1);
-    const copy = source + '_' + name.replaceAll('-', '_');
-    const maker = new Client({ connectionString: databaseOf(this.postgres.url, 'postgres') });
-    await maker.connect();
-    await maker.query(`DROP DATABASE IF EXISTS ${copy} WITH (FORCE)`);
-    await maker.query(`CREATE DATABASE ${copy} TEMPLATE ${source}`);
-    await maker.end();
+    const copy = `${this.template}_${name.replaceAll('-', '_')}`;
+    await this.administer(
+      `DROP DATABASE IF EXISTS ${copy} WITH (FORCE)`,
+      `CREATE DATABASE ${copy} TEMPLATE ${this.template}`,
+    );
     return databaseOf(this.postgres.url, copy);
   }
 
@@ -118,6 +117,31 @@ export class Installation {
   kill(): void {
     this.redis.kill();
     this.postgres.kill();
+  }
+
+  /** What a scenario wrote and removed, PostgreSQL would tidy up while the next one is measured. */
+  private async dropCopies(): Promise<void> {
+    const copies = await this.administer(
+      `SELECT datname AS name FROM pg_database WHERE starts_with(datname, '${this.template}_')`,
+    );
+    await this.administer(...copies.map(({ name }) => `DROP DATABASE ${name} WITH (FORCE)`));
+  }
+
+  private get template(): string {
+    return new URL(this.postgres.url).pathname.slice(1);
+  }
+
+  /** Statements that no database takes on itself, one after the other; answers the rows of the last. */
+  private async administer(...statements: string[]): Promise<{ name: string }[]> {
+    const administrator = new Client({ connectionString: databaseOf(this.postgres.url, 'postgres') });
+    await administrator.connect();
+    try {
+      let rows: { name: string }[] = [];
+      for (const statement of statements) ({ rows } = await administrator.query<{ name: string }>(statement));
+      return rows;
+    } finally {
+      await administrator.end();
+    }
   }
 
   private startApi(databaseUrl: string): Promise<ApiProcess> {
