@@ -84,7 +84,7 @@ describe('npm run bench', () => {
       );
       // Of the two commands, and of no other.
       expect(new Set(figures.faults.map((fault) => /command ([0-9a-f-]{36})/.exec(fault)?.[1])).size).toBe(2);
-      expect(figures.scenarios.map((scenario) => scenario.transport)).toEqual([undefined, transport]);
+      expect(figures.scenarios.map((scenario) => scenario.transport)).toEqual([transport]);
     },
     RUN_MS,
   );

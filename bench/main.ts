@@ -33,7 +33,7 @@ const titleOf = ({ name, transport }: Pick<Outcome, 'name' | 'transport'>): stri
 /** `npm run bench [-- <scenario> …] [--quick] [--full] [--cpu-prof] [--transport sse|ws] [--json FILE] [--svg FILE]` */
 async function main(launcher: Launcher): Promise<void> {
   const options = readOptions(process.argv.slice(2), FOLDER);
-  const runs = choose(options.scenarios).flatMap((scenario) =>
+  const runs = choose(options).flatMap((scenario) =>
     transportsOf(scenario, options).map((transport) => ({ scenario, transport })),
   );
   mkdirSync(FOLDER, { recursive: true });
@@ -62,14 +62,17 @@ async function main(launcher: Launcher): Promise<void> {
   else await launcher.end(0);
 }
 
-/** The limits go first whatever is asked for: a figure without its yardstick says little. */
-function choose(names: string[]): Scenario[] {
+/** The limits go first whatever is asked for: a figure without its yardstick says little. Where a fault is planted, no figure counts. */
+function choose({ scenarios: names, faults }: Options): Scenario[] {
   const unknown = names.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown.length > 0)
     throw new Error(
       `there is no scenario ${unknown.join(', ')}; there are ${SCENARIOS.map(({ name }) => name).join(', ')}`,
     );
-  return SCENARIOS.filter(({ name }) => names.length === 0 || name === 'limits' || names.includes(name));
+  const withLimits = faults.length === 0;
+  return SCENARIOS.filter(
+    ({ name }) => names.length === 0 || names.includes(name) || (name === 'limits' && withLimits),
+  );
 }
 
 function transportsOf({ overEachTransport }: Scenario, { transport }: Options): readonly TransportName[] {
