@@ -88,6 +88,7 @@ function growth(withIt: Measured[], without: Measured[], of: Compared): number {
 
 async function measure(bench: Bench, ids: string[]): Promise<Measured> {
   await bench.installation.rest();
+  // The first, as it has a warming up: new statistics of a table make PostgreSQL plan again.
   const { rate, cost } = await throughput(bench, ids, 64, bench.size(6, 2));
   const { arrival } = await pacedLatencies(bench, ids, bench.size(80, 30));
   const { url, token } = await bench.server();

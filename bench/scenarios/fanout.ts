@@ -64,7 +64,7 @@ export const fanout: Scenario = {
 type Round = Awaited<ReturnType<typeof oneBatch>>;
 
 const MEASURED = 3;
-/** Of a server that has just started, the first lives are the compiler's: a batch to a thousand agents takes a third less time in the sixth round than in the first. */
+/** Of a server that has just started, the first lives are the compiler's: a batch to a thousand agents takes a quarter less time in the sixth round than in the first. */
 const WARM_UP_LIVES = 5_000;
 
 /** The rounds before the last MEASURED are the warming up. */
