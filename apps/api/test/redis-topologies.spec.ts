@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connectRedis } from '../src/core/queue/redis';
 import { eventually, TestEnvironment } from './support/environment';
 import { EventReader } from './support/event-reader';
 import type { FakeAgent } from './support/fake-agent';
@@ -78,5 +79,19 @@ describeWith('redis', REDIS_PROGRAMS)('a Redis of several processes', () => {
     } finally {
       await trusting.stop();
     }
+  });
+
+  it('that is not trusted ends nothing when a connection is given up amid its handshake', async () => {
+    topology = await RedisTopology.tls();
+    const trusted: string[] = [];
+    for (let n = 0; n < 60; n++) {
+      const strangers = Array.from({ length: 4 }, () => connectRedis(topology?.url ?? '', 'stranger'));
+      for (const redis of strangers) redis.once('ready', () => trusted.push(redis.status));
+      await new Promise((resolve) => setTimeout(resolve, n));
+      for (const redis of strangers) redis.disconnect();
+    }
+    // What the last of them may still hear; an error that nobody hears fails the test that is running.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(trusted).toEqual([]);
   });
 });

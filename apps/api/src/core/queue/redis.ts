@@ -1,5 +1,6 @@
+import type { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
-import Redis, { Cluster, type RedisOptions } from 'ioredis';
+import Redis, { AbstractConnector, Cluster, type RedisOptions } from 'ioredis';
 
 /** Keys of Gwanje's own in Redis start with this. */
 export const KEY_PREFIX = 'control_system:';
@@ -11,6 +12,20 @@ export const REDIS_ADDRESS = /^(rediss?:\/\/.+|rediss?-sentinel:\/\/[^/]+\/[\w.-
 export const ANSWER_MS = 2_000;
 
 const PING_MS = 2_500;
+
+interface Connector {
+  stream?: Socket;
+  disconnect: (this: Connector) => void;
+}
+
+// A TLS stream that is ended amid its handshake with a server it does not trust has two errors in Node 24, and the library hears the first: the
+// second would end the process. Here, because no option reaches the connections that a cluster or a sentinel's client makes by itself.
+const everyConnector = AbstractConnector.prototype as unknown as Connector;
+const { disconnect } = everyConnector;
+everyConnector.disconnect = function () {
+  this.stream?.on('error', () => undefined);
+  disconnect.call(this);
+};
 
 /**
  * A connection that fails fast while Redis is away, and never ends the process. It is made anew when no answer to a ping comes within
