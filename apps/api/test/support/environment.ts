@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import request from 'supertest';
 import { type Config, loadConfig } from '../../src/core/config/config';
+import { prepareDatabase } from '../../src/core/database/owner';
 import { createServer } from '../../src/server';
 import { FakeAgent } from './fake-agent';
 import { redisOfThisWorker } from './redis-of-this-worker';
@@ -36,7 +37,7 @@ export class TestEnvironment {
     logger: LoggerService | false = false,
   ): Promise<TestEnvironment> {
     // A database that the test made is the test's to drop.
-    const databaseUrl = settings['DATABASE_URL'] ?? (await createDatabase());
+    const databaseUrl = settings['DATABASE_URL'] ?? (await copyOfPrepared());
     const redisUrl = redisOfThisWorker();
     const artifacts = mkdtempSync(join(tmpdir(), 'gwanje-artifacts-'));
     const config = loadConfig({
@@ -119,12 +120,33 @@ export class TestEnvironment {
   }
 }
 
-/** An empty database of its own on the server of all tests; answers its address. */
-export async function createDatabase(): Promise<string> {
+const PREPARED = 'test_prepared';
+const at = (name: string): string => (process.env['TEST_DATABASE_URL'] ?? '').replace(/\/[^/]*$/, `/${name}`);
+
+/** A database of its own as a server finds it that starts for the second time; answers its address. */
+async function copyOfPrepared(): Promise<string> {
+  const client = new Client({ connectionString: process.env['TEST_DATABASE_URL'] });
+  await client.connect();
+  try {
+    // The first test file that needs one makes what all copy.
+    await client.query('SELECT pg_advisory_lock(1)');
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [PREPARED]);
+    if (rowCount === 0) {
+      await client.query(`CREATE DATABASE ${PREPARED}`);
+      await prepareDatabase(loadConfig({ DATABASE_URL: at(PREPARED), REDIS_URL: redisOfThisWorker(), JWT_SECRET: randomUUID() + randomUUID() }));
+    }
+  } finally {
+    await client.end();
+  }
+  return createDatabase(PREPARED);
+}
+
+/** A database of its own on the server of all tests, empty or a copy of another; answers its address. */
+export async function createDatabase(template = 'template1'): Promise<string> {
   const adminUrl = process.env['TEST_DATABASE_URL'] ?? '';
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await query(adminUrl, `CREATE DATABASE ${name}`);
-  return adminUrl.replace(/\/[^/]*$/, `/${name}`);
+  await query(adminUrl, `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`);
+  return at(name);
 }
 
 export async function dropDatabase(url: string): Promise<void> {
