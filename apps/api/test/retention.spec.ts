@@ -16,6 +16,11 @@ describe('the policy of what is kept', () => {
   const ended = (id: string, daysBefore: number): Promise<unknown> =>
     env.sql('UPDATE commands SET completed_at = $2::timestamptz - make_interval(days => $3) WHERE id = $1', [id, later, daysBefore]);
 
+  const onRecord = async (): Promise<object[]> => {
+    const { body } = await env.get('/api/audit?action=commands.retention').expect(200);
+    return (body as { items: { detail: object }[] }).items.map(({ detail }) => detail);
+  };
+
   it('drops what is old with all that belongs to it, keeps the rest, and says so', async () => {
     const client = await env.client('machine', { concurrency: 10 });
     const agent = await env.connect(client);
@@ -51,10 +56,28 @@ describe('the policy of what is kept', () => {
     expect(await make('older')).toBe(older);
     expect(readdirSync(env.artifacts)).not.toContain(orphan.split('/').at(-1));
     expect(readdirSync(env.artifacts)).toContain(upload.split('/').at(-1));
-    const { body: log } = await env.get('/api/audit?action=commands.retention').expect(200);
-    expect((log as { items: object[] }).items).toMatchObject([{ detail: { commands: 1, outputs: 2, artifacts: 2 } }]);
+    const day = (days: number): string => new Date(later.getTime() - days * 86_400_000).toISOString();
+    expect(await onRecord()).toEqual([
+      { commands: 1, endedBefore: day(30) }, { outputs: 2, endedBefore: day(7) }, { artifacts: 2, endedBefore: day(7) },
+    ]);
 
     // Once is enough.
     expect(await env.app.get(CommandRetention, { strict: false }).drop(later)).toEqual({ commands: 0, outputs: 0, artifacts: 0 });
+    expect(await onRecord()).toHaveLength(3);
+  });
+
+  it('drops nothing that cannot be put on record', async () => {
+    const id = await env.command((await env.client('third')).id);
+    await env.post(`/api/commands/${id}/cancel`).expect(200);
+    await ended(id, 31);
+    await env.sql('ALTER TABLE audit_log RENAME TO audit_log_away');
+    try {
+      await expect(env.app.get(CommandRetention, { strict: false }).drop(later)).rejects.toThrow();
+    } finally {
+      await env.sql('ALTER TABLE audit_log_away RENAME TO audit_log');
+    }
+    await env.get(`/api/commands/${id}`).expect(200);
+    expect(await env.app.get(CommandRetention, { strict: false }).drop(later)).toMatchObject({ commands: 1 });
+    await env.get(`/api/commands/${id}`).expect(404);
   });
 });

@@ -6,6 +6,7 @@ import { NIL, v7 } from 'uuid';
 import { AuditService } from '../audit/audit.service';
 import { SYSTEM } from '../core/access/access';
 import { Config } from '../core/config/config';
+import type { Queries } from '../core/database/queries';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
 import { ArtifactStore, StoreUnavailable } from './artifact-store';
@@ -25,8 +26,10 @@ export interface Dropped {
   artifacts: number;
 }
 
+const TABLES = { outputs: 'command_outputs', artifacts: 'artifacts' };
+
 /**
- * Drops what the policy no longer keeps: ended commands with all that belongs to them, or their output or files before that. Each round
+ * Drops what the policy no longer keeps: ended commands with all that belongs to them, or their output or files before that. Each transaction
  * that drops something leaves an audit row; the audit log itself has a policy of its own. Any number of copies: each takes what no other has locked.
  */
 @Injectable()
@@ -59,29 +62,32 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     const before = (days: number): Date => new Date(Math.max(0, now.getTime() - days * DAY_MS));
     const dropped: Dropped = { commands: 0, outputs: 0, artifacts: 0 };
     if (ARTIFACT_RETENTION_DAYS > 0) dropped.artifacts = await this.dropOf('artifacts', before(ARTIFACT_RETENTION_DAYS));
-    if (OUTPUT_RETENTION_DAYS > 0) dropped.outputs = await this.dropOf('command_outputs', before(OUTPUT_RETENTION_DAYS));
+    if (OUTPUT_RETENTION_DAYS > 0) dropped.outputs = await this.dropOf('outputs', before(OUTPUT_RETENTION_DAYS));
     if (COMMAND_RETENTION_DAYS > 0) dropped.commands = await this.dropCommands(before(COMMAND_RETENTION_DAYS));
-    if (dropped.commands + dropped.outputs + dropped.artifacts > 0) {
-      await this.audit.record({ by: SYSTEM, action: 'commands.retention', target: { type: 'policy', id: null }, outcome: 'done', detail: { ...dropped } });
-    }
     await this.removeOrphans(new Date(now.getTime() - ORPHAN_MS));
     return dropped;
   }
 
   /** Of commands that ended before. Answers how many rows went. */
-  private async dropOf(table: 'artifacts' | 'command_outputs', before: Date): Promise<number> {
+  private async dropOf(what: keyof typeof TABLES, before: Date): Promise<number> {
+    const table = TABLES[what];
     let total = 0;
     let last: string | null = NIL;
     do {
-      const [row]: { count: number; last: string | null }[] = await this.database.query(
-        `WITH next AS MATERIALIZED (
-           SELECT DISTINCT command_id FROM ${table} WHERE command_id > $5 AND command_id < $4 ORDER BY command_id LIMIT $3
-         ), gone AS (
-           DELETE FROM ${table} t USING next JOIN commands c ON c.id = next.command_id
-           WHERE t.command_id = c.id AND c.status = ANY($1) AND c.completed_at < $2 RETURNING 1
-         ) SELECT (SELECT count(*) FROM gone)::integer AS count, (SELECT max(command_id::text) FROM next) AS last`,
-        [END_STATES, before, AT_ONCE, endOf(before), last],
-      );
+      const from: string = last;
+      const row = await this.database.transaction(async (transaction) => {
+        const [gone] = await transaction.query<{ count: number; last: string | null }[]>(
+          `WITH next AS MATERIALIZED (
+             SELECT DISTINCT command_id FROM ${table} WHERE command_id > $5 AND command_id < $4 ORDER BY command_id LIMIT $3
+           ), gone AS (
+             DELETE FROM ${table} t USING next JOIN commands c ON c.id = next.command_id
+             WHERE t.command_id = c.id AND c.status = ANY($1) AND c.completed_at < $2 RETURNING 1
+           ) SELECT (SELECT count(*) FROM gone)::integer AS count, (SELECT max(command_id::text) FROM next) AS last`,
+          [END_STATES, before, AT_ONCE, endOf(before), from],
+        );
+        await this.record({ [what]: gone?.count ?? 0 }, before, transaction);
+        return gone;
+      });
       total += row?.count ?? 0;
       last = row?.last ?? null;
     } while (last);
@@ -100,6 +106,7 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
         );
         // History, output and files of a command go with it.
         await transaction.query('DELETE FROM commands WHERE id = ANY($1)', [rows.map(({ id }) => id)]);
+        await this.record({ commands: rows.length }, before, transaction);
         return rows.map(({ id }) => id);
       });
       total += ids.length;
@@ -107,6 +114,13 @@ export class CommandRetention implements OnApplicationBootstrap, OnApplicationSh
     } while (ids.length === AT_ONCE);
     if (total > 0) await this.dropEmpty(before);
     return total;
+  }
+
+  /** In the transaction that drops it: neither is there without the other. */
+  private async record(dropped: Partial<Dropped>, endedBefore: Date, transaction: Queries): Promise<void> {
+    if (Object.values(dropped).every((count) => count === 0)) return;
+    const target = { type: 'policy', id: null };
+    await this.audit.record({ by: SYSTEM, action: 'commands.retention', target, outcome: 'done', detail: { ...dropped, endedBefore } }, transaction);
   }
 
   /** Batches without commands, and keys whose answer is gone: the same key would begin anew. */
