@@ -14,6 +14,7 @@ import { refuseAddress } from './core/errors/problem.filter';
 import { boundAnswers } from './core/http/answers';
 import { BODY_BYTES, readBodies } from './core/http/bodies';
 import { serveConsole } from './core/http/console';
+import { answerAll, WITHOUT_HOST } from './core/http/own-answers';
 import { logRequests } from './core/http/request-log';
 import { routeUpgrades } from './core/http/upgrade';
 import { followIdentity, readIdentity } from './core/http/tls';
@@ -35,7 +36,7 @@ const CORS = {
 export async function createServer(config: Config, logger: LoggerService | false): Promise<NestFastifyApplication> {
   const identity = readIdentity(config);
   const adapter = new FastifyAdapter({
-    ...(identity && { https: { ...identity, minVersion: 'TLSv1.2' as const } }),
+    ...(identity ? { https: { ...identity, minVersion: 'TLSv1.2' as const, ...WITHOUT_HOST } } : { http: WITHOUT_HOST }),
     bodyLimit: BODY_BYTES,
     genReqId: (request: { headers: Record<string, unknown> }) => {
       const given = request.headers['x-request-id'];
@@ -56,6 +57,7 @@ export async function createServer(config: Config, logger: LoggerService | false
     if (/^\/api(\/|$)/.test(request.url)) void reply.header('Cache-Control', 'no-store');
     done();
   });
+  answerAll(fastify);
   readBodies(fastify);
   boundAnswers(fastify, config.ANSWER_MS);
   logRequests(fastify, config);
