@@ -1,10 +1,11 @@
 import Redis from 'ioredis';
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import request from 'supertest';
 import { v7 as uuid } from 'uuid';
 import { ExportClerk } from '../src/audit/exports/export-clerk';
+import { ExportWriter } from '../src/audit/exports/export-writer';
 import { verifyFile } from '../src/audit/proof/verify-file';
 import { AuditDesk, startAudit } from './support/audit';
 import { eventually, TestEnvironment } from './support/environment';
@@ -144,6 +145,27 @@ describe('exports of the audit log', () => {
     expect((await env.get(`/api/audit/exports/${alive}`)).body).toMatchObject({ status: 'running' });
     await env.get(`/api/audit/exports/${alive}/download`).expect(409);
     redis.disconnect();
+  });
+
+  it('has the file of the attempt that finished it, whatever an earlier one still writes', async () => {
+    const { id } = (await env.post('/api/audit/exports', { format: 'ndjson', filter: { action: 'export.one' } }).expect(202)).body as { id: string };
+    const [clerk, writer, path] = [env.app.get(ExportClerk), env.app.get(ExportWriter), join(env.artifacts, 'exports', `${id}.ndjson`)];
+    await eventually(async () => expect((await env.get(`/api/audit/exports/${id}`)).body).toMatchObject({ status: 'completed' }));
+    const write = writer.write.bind(writer);
+    const spy = jest.spyOn(writer, 'write').mockImplementationOnce(async (...args) => {
+      const late = await write(...args);
+      await env.sql(`UPDATE audit_exports SET attempt = attempt + 1, status = 'completed', sha256 = 'of the other' WHERE id = $1`, [id]);
+      writeFileSync(path, 'the other');
+      return late;
+    });
+    // As it is found when its worker was silent for too long.
+    await env.sql(`UPDATE audit_exports SET status = 'running', heartbeat_at = now() - interval '10 min' WHERE id = $1`, [id]);
+    await clerk.carryOut(id);
+    await eventually(() => expect(spy).toHaveBeenCalledTimes(1));
+    await eventually(() => expect(readdirSync(join(env.artifacts, 'exports')).filter((name) => name.startsWith(id))).toEqual([`${id}.ndjson`]));
+    expect(readFileSync(path, 'utf8')).toBe('the other');
+    expect(await env.sql('SELECT status, sha256 FROM audit_exports WHERE id = $1', [id])).toEqual([{ status: 'completed', sha256: 'of the other' }]);
+    spy.mockRestore();
   });
 
   it('leaves an order to the next worker when this one stops, and never lets two finish it', async () => {

@@ -35,7 +35,7 @@ export const exportFile = (config: Config, { id, format }: { id: string; format:
 
 /**
  * Carries exports out. The row in PostgreSQL is the order, its state and the claim on it; Bull's job only says that there is
- * something to do. `attempt` is the fencing token: whoever lost the claim changes nothing any more. Nothing is made for somebody whose
+ * something to do. `attempt` is the fencing token: whoever lost the claim changes nothing any more, neither the row nor the file. Nothing is made for somebody whose
  * rights have changed since they ordered it.
  */
 @Injectable()
@@ -107,8 +107,7 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
       await this.clearAway(path, order.attempt);
       const viewer = { id: order.created_by, everywhere: order.everywhere };
       const result = await this.writer.write({ ...order, viewer }, part, state, AbortSignal.any([this.stop.signal, lost.signal]));
-      await rename(part, path);
-      await this.complete(order, state, result);
+      if (!(await this.complete(order, state, result, () => rename(part, path)))) await rm(part, { force: true });
       await this.refuseOutdated(id);
     } catch (error) {
       await rm(part, { force: true });
@@ -153,12 +152,17 @@ export class ExportClerk implements OnApplicationBootstrap, BeforeApplicationShu
     if (held === 0) lost.abort(new Error('another worker has taken over, or the rights of whoever ordered it have changed'));
   }
 
-  private async complete({ id, attempt }: ClaimedExport, { rows }: ExportState, { bytes, sha256 }: ExportResult): Promise<void> {
-    await this.database.query(
-      `UPDATE audit_exports SET status = 'completed', progress = 100, rows = $3, bytes = $4, sha256 = $5, error_message = NULL, completed_at = now()
-       WHERE id = $1 AND attempt = $2 AND status = 'running' AND ${SAME_RIGHTS}`,
-      [id, attempt, rows, bytes, sha256],
-    );
+  /** Puts the file in its place while this holds the row: no other attempt can put its own there. Answers whether the claim was still held. */
+  private complete({ id, attempt }: ClaimedExport, { rows }: ExportState, { bytes, sha256 }: ExportResult, place: () => Promise<void>): Promise<boolean> {
+    return this.database.transaction(async (transaction) => {
+      const [, held] = await transaction.query<[unknown[], number]>(
+        `UPDATE audit_exports SET status = 'completed', progress = 100, rows = $3, bytes = $4, sha256 = $5, error_message = NULL, completed_at = now()
+         WHERE id = $1 AND attempt = $2 AND status = 'running' AND ${SAME_RIGHTS}`,
+        [id, attempt, rows, bytes, sha256],
+      );
+      if (held > 0) await place();
+      return held > 0;
+    });
   }
 
   /** For the next attempt, which the sweep starts; a stop of this process does not count as a failure. */
