@@ -3,7 +3,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { InvalidInput } from '../core/errors/errors';
 
 const ajv = new Ajv({ allErrors: true, strict: false });
-const builtIn = new Map(Object.values(ACTIONS).map(({ name, payload }) => [name, { validate: ajv.compile(payload), secret: secretParameters(payload) }]));
+const builtIn = new Map(Object.values(ACTIONS).map(({ name, payload }) => [name, { validate: ajv.compile(payload), isSecret: secrecyOf(payload) }]));
 
 /** What an agent says of an action that it has. */
 export interface AgentAction {
@@ -14,25 +14,38 @@ export interface AgentAction {
 /** Holds a payload against its action's schema: a built-in one, or the one that the agent sent. Names the field at fault; answers which parameters of it are secret. */
 export function inspectPayload(action: string, payload: Record<string, unknown>, agentActions: readonly AgentAction[]): string[] {
   const own = agentActions.find(({ name }) => name === action);
-  const schema = builtIn.get(action) ?? (own && { validate: compile(own.schema), secret: secretParameters(own.schema) });
+  const schema = builtIn.get(action) ?? (own && { validate: compile(own.schema), isSecret: secrecyOf(own.schema) });
   if (!schema) {
     throw new InvalidInput([{ path: 'action', message: `unknown action ${action}; known are ${[...builtIn.keys()].join(', ')}` }]);
   }
-  if (accepts(schema.validate, payload)) return schema.secret.filter((name) => Object.hasOwn(payload, name));
+  if (accepts(schema.validate, payload)) return Object.keys(payload).filter(schema.isSecret);
   throw new InvalidInput((schema.validate.errors ?? []).map((error) => ({ path: pathOf(error), message: error.message ?? 'is not valid' })));
 }
 
-/** Those that the schema marks `writeOnly`, or in which it marks something. */
-function secretParameters({ properties = {} }: JsonSchema = {}): string[] {
-  return Object.entries(properties).flatMap(([name, schema]) => (marksSomething(schema) ? [name] : []));
+/**
+ * Secret is what the schema marks `writeOnly`, and that in which it marks something. Where a mark may be for any parameter (behind a reference,
+ * under `anyOf`, `additionalProperties` and the like), all are.
+ */
+function secrecyOf({ properties = {}, ...others }: JsonSchema = {}): (name: string) => boolean {
+  const marked = new Set(Object.entries(properties).flatMap(([name, schema]) => (has(schema, isMark) ? [name] : [])));
+  const isUnclear = has(others, isMark) || (marked.size > 0 && has(properties, isReference));
+  return (name) => isUnclear || marked.has(name);
+}
+
+function isMark(part: object): boolean {
+  return 'writeOnly' in part && part.writeOnly === true;
+}
+
+function isReference(part: object): boolean {
+  return '$ref' in part || '$dynamicRef' in part;
 }
 
 /** An agent's schema may be nested deeper than a stack is. */
-function marksSomething(schema: JsonSchema): boolean {
+function has(schema: object, what: (part: object) => boolean): boolean {
   const left: unknown[] = [schema];
   for (let part = left.pop(); part !== undefined; part = left.pop()) {
     if (typeof part !== 'object' || part === null) continue;
-    if ('writeOnly' in part && part.writeOnly === true) return true;
+    if (what(part)) return true;
     for (const inner of Object.values(part)) left.push(inner ?? null);
   }
   return false;
