@@ -56,6 +56,9 @@ describe('exports of the audit log', () => {
       const pinned = await verifyByCommand(file, '--public-key', save('key.pem', Buffer.from(publicKey)));
       expect(pinned).toEqual({ code: 0, output: expect.stringContaining('key as given') });
 
+      // As a text, the way many a client reads it, without the byte order mark.
+      expect(await verifyByCommand(save('text', Buffer.from(new TextDecoder().decode(bytes))))).toEqual(first);
+
       const cut = await verifyByCommand(save('cut', bytes.subarray(0, bytes.lastIndexOf('\n', bytes.length - 2) + 1)));
       expect(cut).toEqual({ code: 1, output: expect.stringMatching(/^NOT VALID: the export is cut after position \d+/) });
     },

@@ -50,8 +50,9 @@ export class ExportReader {
     if (!isUtf8(bytes)) throw new Fault('a line is not UTF-8');
     const text = bytes.toString('utf8');
     if (!this.codec) {
-      this.codec = text === csv.preamble ? csv : ndjson;
-      if (this.codec === csv) return void this.digest.update(bytes);
+      // Whoever reads the download as a text may have lost the byte order mark, which says nothing.
+      this.codec = [csv.preamble, csv.preamble.slice(1)].includes(text) ? csv : ndjson;
+      if (this.codec === csv) return void this.digest.update(csv.preamble);
     }
     const record = this.open + text;
     if (this.codec === csv && csv.isOpen(record)) {
