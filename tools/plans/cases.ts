@@ -30,7 +30,7 @@ export function hotCases(app: INestApplicationContext, filled: Filled, adminId: 
     { title: 'sweep: clients with due work and a free slot', act: () => sweeps.findStarving(500), prepare: FREE_SLOTS },
     { title: 'list by client', act: () => reader.list({ ...page, clientId: filled.client }, everything) },
     { title: 'list by status', act: () => reader.list({ ...page, status: 'failed' }, everything) },
-    { title: 'queue of a client', act: () => reader.queue(filled.client, everything) },
+    { title: 'queue of a client', act: () => reader.queue(filled.client, page, everything) },
   ];
 }
 

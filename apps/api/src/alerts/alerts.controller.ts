@@ -2,7 +2,7 @@ import type { Alert, AlertChannel, AlertDelivery } from '@gwanje/contracts';
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import { Forbidden } from '../core/errors/errors';
-import { type Page, whole } from '../core/http/page.dto';
+import { type Page, ShortListDto, whole } from '../core/http/page.dto';
 import { AlertReader } from './alert-reader';
 import { CreateChannelDto, CreateRuleDto, ListAlertsDto, ListDeliveriesDto, UpdateChannelDto, UpdateRuleDto } from './alerts.dto';
 import { ChannelBook } from './channel-book';
@@ -29,9 +29,9 @@ export class AlertsController {
 
   @ForPeople('alerts.read')
   @Get('rules')
-  async listRules(@Caller() caller: Person): Promise<Page<Rules[number]>> {
+  async listRules(@Query() query: ShortListDto, @Caller() caller: Person): Promise<Page<Rules[number]>> {
     requireEverywhere(caller, 'alerts.read');
-    return whole(await this.rules.list());
+    return whole(await this.rules.list(), query);
   }
 
   @ForPeople('alerts.manage')
@@ -62,9 +62,9 @@ export class AlertsController {
   /** With their addresses, which may be secrets. */
   @ForPeople('alerts.manage')
   @Get('channels')
-  async listChannels(@Caller() caller: Person): Promise<Page<AlertChannel>> {
+  async listChannels(@Query() query: ShortListDto, @Caller() caller: Person): Promise<Page<AlertChannel>> {
     requireEverywhere(caller, 'alerts.manage');
-    return whole(await this.channels.list());
+    return whole(await this.channels.list(), query);
   }
 
   /** The answer shows the secret that a webhook is signed with, once. */

@@ -1,6 +1,6 @@
 import { PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsInt, IsObject, IsOptional, IsString, Length, Matches, Max, MaxLength, Min } from 'class-validator';
 import { PageDto } from '../core/http/page.dto';
 import { Tidy } from '../core/http/tidy';
 
@@ -21,7 +21,7 @@ export class CreateClientDto {
   @IsArray()
   @ArrayMaxSize(100)
   @IsString({ each: true })
-  @MaxLength(100, { each: true })
+  @Length(1, 100, { each: true })
   groups?: string[];
 
   @IsOptional()

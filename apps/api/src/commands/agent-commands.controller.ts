@@ -1,5 +1,6 @@
 import type { SessionResponse } from '@gwanje/contracts';
 import { Body, Controller, Headers, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { parse as parseDisposition } from 'content-disposition';
 import type { FastifyRequest } from 'fastify';
 import { type AgentPrincipal, Caller, ForAgents } from '../core/access/access';
 import { InvalidInput } from '../core/errors/errors';
@@ -62,15 +63,16 @@ export class AgentCommandsController {
     @Headers('x-file-name') fileName?: string,
     @Headers('content-disposition') disposition = '',
   ): Promise<ArtifactView> {
-    const [, encoded, plain] = /filename\*=UTF-8''([^;\s]+)|filename="?([^";]+)/i.exec(disposition) ?? [];
+    const name = fileName === undefined ? parseDisposition(disposition).parameters['filename'] : decode(fileName);
+    const bounded = [...(name || 'artifact')].slice(0, 255).join('').replaceAll('\u0000', '\ufffd');
     // Of an empty file there is nothing to be read.
-    return this.artifacts.add(id, request.body ?? Buffer.alloc(0), contentType, decode(fileName ?? encoded ?? plain ?? 'artifact'), agent);
+    return this.artifacts.add(id, request.body ?? Buffer.alloc(0), contentType, bounded, agent);
   }
 }
 
 function decode(fileName: string): string {
   try {
-    return [...decodeURIComponent(fileName)].slice(0, 255).join('').replaceAll('\u0000', '\ufffd');
+    return decodeURIComponent(fileName);
   } catch {
     throw new InvalidInput([{ path: 'X-File-Name', message: 'must be percent-encoded UTF-8' }]);
   }

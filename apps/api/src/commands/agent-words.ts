@@ -109,7 +109,7 @@ const hidden = ({ kind, id }: Word): Hidden => new Hidden(`commands.${kind}`, { 
 /** The move that a word makes when nothing stands against it. */
 function moveOf(word: Word): Move {
   const base = { id: word.id.toLowerCase(), clientId: word.agent.id };
-  if (word.kind === 'start') return { ...base, from: STARTABLE, attempt: word.attempt ?? null, to: 'running', final: false };
+  if (word.kind === 'start') return { ...base, from: STARTABLE, attempt: word.attempt ?? null, to: 'running', began: true, final: false };
   const { attempt = null, ...said } = word.body;
   const to = endOf(word.body);
   return {
@@ -117,6 +117,8 @@ function moveOf(word: Word): Move {
     from: UNSETTLED,
     attempt,
     to,
+    // A result without a start says both.
+    began: word.body.outcome !== 'refused' && to !== 'cancelled',
     final: mayFollow(word.body, to),
     result: { success: said.success, data: said.data ?? null, durationMs: said.durationMs ?? null },
     said,
@@ -146,6 +148,7 @@ function isNews(word: Word, command: LockedCommand): boolean {
     requireCurrent(command, word.attempt);
     if (command.status === 'running') return false;
     if (!STARTABLE.includes(command.status)) throw new Conflict('not_startable', `The command is ${command.status}`);
+    if (command.isOverdue) throw new Conflict('not_startable', 'The command is expired');
     return true;
   }
   const { attempt = command.attempt, ...said } = word.body;

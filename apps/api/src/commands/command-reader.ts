@@ -7,7 +7,7 @@ import { ClientsService } from '../clients/clients.service';
 import type { Person } from '../core/access/access';
 import { Conditions } from '../core/database/conditions';
 import { Hidden, NotFound } from '../core/errors/errors';
-import { page, type Page } from '../core/http/page.dto';
+import { page, type Page, type PageDto } from '../core/http/page.dto';
 import { RedisClient } from '../core/queue/queue.module';
 import { KEY_PREFIX } from '../core/queue/redis';
 import { RbacService } from '../rbac/rbac.service';
@@ -127,15 +127,17 @@ export class CommandReader {
   }
 
   /** What waits for this client or is in flight, in the order in which it is served. */
-  async queue(idOrName: string, who: Person): Promise<{ items: CommandView[] }> {
+  async queue(idOrName: string, { limit, cursor }: PageDto, who: Person): Promise<Page<CommandView>> {
     const { id } = await this.clients.get(idOrName, who);
     const conditions = new Conditions().and(`c.client_id = ? AND c.phase IN ('pending', 'open')`, id);
     this.rbac.narrowToCommands(conditions, who, 'commands.read', 'c.client_id', 'c.action');
-    const items = await this.database.query<CommandView[]>(
-      `SELECT ${VIEW} FROM commands c WHERE ${conditions.sql} ORDER BY c.status = 'pending', c.priority DESC, c.id LIMIT 200`,
+    const place = (command: string): string => `${command}.status = 'pending', -${command}.priority, ${command}.id`;
+    if (cursor) conditions.and(`(${place('c')}) > (SELECT ${place('l')} FROM commands l WHERE l.id = ?)`, cursor);
+    const rows = await this.database.query<CommandView[]>(
+      `SELECT ${VIEW} FROM commands c WHERE ${conditions.sql} ORDER BY ${place('c')} LIMIT ${limit + 1}`,
       conditions.values,
     );
-    return { items };
+    return page(rows, limit);
   }
 
   async logs(id: string, who: Person): Promise<{ items: unknown[] }> {

@@ -20,6 +20,8 @@ export interface LockedCommand {
   reported: { attempt: number; body: unknown } | null;
   /** Somebody wants it to end, or `expiresAt` has passed: no attempt follows by itself. */
   isUnwanted: boolean;
+  /** Beyond its `expiresAt`: whatever has not begun does not begin any more. */
+  isOverdue: boolean;
 }
 
 /** A move by an agent's word: a start, or an end with what it said. */
@@ -31,6 +33,8 @@ export interface Move {
   /** The attempt that it is of; null is the current one. */
   attempt: number | null;
   to: CommandState;
+  /** Whether the attempt has begun, also where no start was said. */
+  began: boolean;
   /** Only where no other attempt may follow it. */
   final: boolean;
   result?: object;
@@ -52,7 +56,7 @@ export interface Stored {
 
 /** The columns of a LockedCommand. */
 export const LOCKED = `id, client_id AS "clientId", action, status, attempt, max_attempts AS "maxAttempts", reported,
-  (cancel_requested_at IS NOT NULL OR coalesce(expires_at <= now(), false)) AS "isUnwanted"`;
+  coalesce(expires_at <= now(), false) AS "isOverdue", (cancel_requested_at IS NOT NULL OR coalesce(expires_at <= now(), false)) AS "isUnwanted"`;
 
 /**
  * SQL on `commands p`: due, and allowed by the rights that its person has now. What was allowed by rights that have changed since waits
@@ -258,14 +262,15 @@ export class CommandStore {
     return {
       text: `WITH moved AS (
          UPDATE commands c SET status = n."to", revision = c.revision + 1,
-           started_at = CASE WHEN n."to" = 'running' THEN now() ELSE c.started_at END,
+           started_at = CASE WHEN n."to" = 'running' THEN now() WHEN n.began THEN coalesce(c.started_at, now()) ELSE c.started_at END,
            completed_at = CASE WHEN n."to" = 'running' THEN NULL ELSE now() END,
            result = n.result, error_message = n."errorMessage",
            reported = CASE WHEN n.said IS NOT NULL THEN jsonb_build_object('attempt', c.attempt, 'body', n.said) ELSE c.reported END
-         FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "from" text[], attempt integer, "to" text, final boolean, result jsonb, said jsonb,
+         FROM jsonb_to_recordset($1) AS n (id uuid, "clientId" uuid, "from" text[], attempt integer, "to" text, began boolean, final boolean, result jsonb, said jsonb,
            "errorMessage" text, data jsonb)
          WHERE c.id = n.id AND c.client_id = n."clientId" AND c.status = ANY(n."from") AND c.attempt = coalesce(n.attempt, c.attempt)
            AND (NOT n.final OR c.attempt >= c.max_attempts)
+           AND (n."to" <> 'running' OR c.expires_at IS NULL OR c.expires_at > now())
          RETURNING c.id, c.revision, c.attempt, c.status, c.action, ${WAITED} AS seconds, n.data
        ), logged AS (
          INSERT INTO command_logs (command_id, revision, event_type, attempt, data)

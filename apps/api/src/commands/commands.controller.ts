@@ -2,7 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } fro
 import type { FastifyReply } from 'fastify';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import { InRole } from '../core/access/roles';
-import type { Page } from '../core/http/page.dto';
+import { type Page, PageDto } from '../core/http/page.dto';
 import { EventStream } from '../core/http/sse';
 import { Traced } from '../core/tracing/http-spans';
 import { StreamWarden } from '../identity/stream-warden.service';
@@ -74,8 +74,8 @@ export class CommandsController {
 
   @ForPeople('commands.read')
   @Get('clients/:id/queue')
-  queue(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: CommandView[] }> {
-    return this.reader.queue(id, caller);
+  queue(@Param('id') id: string, @Query() query: PageDto, @Caller() caller: Person): Promise<Page<CommandView>> {
+    return this.reader.queue(id, query, caller);
   }
 
   @ForPeople('commands.cancel')

@@ -45,10 +45,11 @@ export class OutputService {
       const command = await this.store.lock(id, transaction);
       if (command?.clientId !== agent.id) return false;
       const attempt = body.attempt ?? command.attempt;
-      if (attempt !== command.attempt) throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
-      if (!['dispatched', 'running', 'timed_out'].includes(command.status)) {
-        // Said again, because its answer was lost: the result came meanwhile.
+      const isCurrent = attempt === command.attempt;
+      if (!isCurrent || !['dispatched', 'running', 'timed_out'].includes(command.status)) {
+        // Said again, because its answer was lost: the result, or another attempt, came meanwhile.
         if (await isStored(id, attempt, body.chunks, transaction)) return true;
+        if (!isCurrent) throw new Conflict('stale_attempt', `The command is at attempt ${command.attempt}, not ${attempt}`);
         throw new Conflict('command_ended', `The command is ${command.status} and takes no output`);
       }
       const rows: Pick<OutputRow, 'seq' | 'stream' | 'text'>[] = [...body.chunks];
@@ -83,7 +84,9 @@ export class OutputService {
     const cursor = { revision: Number(revisionText), position: positionText };
     const [state] = await this.database.query<{ status: string; revision: number }[]>('SELECT status, revision FROM commands WHERE id = $1', [id]);
     if (!state) throw new NotFound('command');
-    if (ENDED.has(state.status) && cursor.revision >= state.revision) return false;
+    // Output may come after an end that the agent has not confirmed.
+    const hasRead = ENDED.has(state.status) && cursor.revision >= state.revision;
+    if (hasRead && (await this.outputs(id, cursor.position, 1)).length === 0) return false;
 
     const stream = await open();
     let busy: Promise<void> | undefined;
@@ -93,7 +96,7 @@ export class OutputService {
       busy ??= (async () => {
         while (again && stream.open) {
           again = false;
-          await this.sendNew(id, cursor, stream).catch(() => undefined /* tried again at the next news or round */);
+          await this.sendNew(id, cursor, hasRead, stream).catch(() => undefined /* tried again at the next news or round */);
           if (stream.congested) stream.onCaughtUp(pump);
         }
       })().finally(() => (busy = undefined));
@@ -110,7 +113,7 @@ export class OutputService {
     return true;
   }
 
-  private async sendNew(id: string, cursor: { revision: number; position: string }, stream: EventStream): Promise<void> {
+  private async sendNew(id: string, cursor: { revision: number; position: string }, hasRead: boolean, stream: EventStream): Promise<void> {
     // History first: output that was stored before the end is then read after it, and nothing is missed.
     const logs = await this.database.query<LogRow[]>(
       `SELECT revision, event_type AS "eventType", attempt, data FROM command_logs WHERE command_id = $1 AND revision > $2 ORDER BY revision`,
@@ -129,10 +132,8 @@ export class OutputService {
         else stream.send('output', { ...row, stream: kind, text }, eventId);
       }
     }
-    if (ended) {
-      this.sendStatus(last, cursor, stream);
-      stream.finish();
-    }
+    if (ended) this.sendStatus(last, cursor, stream);
+    if (ended || (hasRead && !last)) stream.finish();
   }
 
   private sendStatus(log: LogRow, cursor: { revision: number; position: string }, stream: EventStream): void {

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Anonymous, Caller, ForPeople, type Person, Public } from '../core/access/access';
 import { Unauthorized } from '../core/errors/errors';
-import { type Page, whole } from '../core/http/page.dto';
+import { type Page, ShortListDto, whole } from '../core/http/page.dto';
 import { AccountsService } from './accounts.service';
 import { ChangePasswordDto, CreateTokenDto, LoginDto } from './auth.dto';
 import { PersonalTokensService, type PersonalTokenView } from './personal-tokens.service';
@@ -62,8 +62,8 @@ export class AuthController {
 
   @ForPeople()
   @Get('sessions')
-  async listSessions(@Caller() person: Person): Promise<Page<SessionView>> {
-    return whole(await this.sessions.list(person));
+  async listSessions(@Query() query: ShortListDto, @Caller() person: Person): Promise<Page<SessionView>> {
+    return whole(await this.sessions.list(person), query);
   }
 
   /** All but the one that asks. */
@@ -93,8 +93,8 @@ export class AuthController {
 
   @ForPeople()
   @Get('tokens')
-  async listTokens(@Caller() person: Person): Promise<Page<PersonalTokenView>> {
-    return whole(await this.tokens.list(person));
+  async listTokens(@Query() query: ShortListDto, @Caller() person: Person): Promise<Page<PersonalTokenView>> {
+    return whole(await this.tokens.list(person), query);
   }
 
   @ForPeople()

@@ -1,7 +1,7 @@
 import { PERMISSIONS, SCOPED_PERMISSIONS } from '@gwanje/contracts';
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
-import { type Page, whole } from '../core/http/page.dto';
+import { type Page, ShortListDto, whole } from '../core/http/page.dto';
 import type { RoleEntity } from '../identity/role.entity';
 import { ExplainDto } from './explain.dto';
 import { Explainer, type Explanation } from './explainer';
@@ -20,7 +20,7 @@ export class RolesController {
   @Get('permissions')
   permissions(): Page<{ name: string; scoped: boolean }> {
     const scoped: readonly string[] = SCOPED_PERMISSIONS;
-    return whole(PERMISSIONS.map((name) => ({ name, scoped: scoped.includes(name) })));
+    return { items: PERMISSIONS.map((name) => ({ name, scoped: scoped.includes(name) })), nextCursor: null };
   }
 
   /** Why somebody may, or may not, run an action, or use a permission, on a client. */
@@ -38,8 +38,8 @@ export class RolesController {
 
   @ForPeople()
   @Get('roles')
-  async list(): Promise<Page<RoleEntity>> {
-    return whole(await this.roles.list());
+  async list(@Query() query: ShortListDto): Promise<Page<RoleEntity>> {
+    return whole(await this.roles.list(), query);
   }
 
   @ForPeople()

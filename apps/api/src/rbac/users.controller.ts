@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Query } from '@nestjs/common';
 import { Caller, ForPeople, type Person } from '../core/access/access';
-import { type Page, whole } from '../core/http/page.dto';
+import { type Page, ShortListDto, whole } from '../core/http/page.dto';
 import type { PersonalTokenView } from '../identity/personal-tokens.service';
 import type { SessionView } from '../identity/sessions.service';
 import { CreateUserDto, ListUsersDto, SetRolesDto, UpdateUserDto } from './users.dto';
@@ -51,8 +51,8 @@ export class UsersController {
   }
 
   @Get(':id/sessions')
-  async listSessions(@Param('id') id: string): Promise<Page<SessionView>> {
-    return whole(await this.users.listSessions(id));
+  async listSessions(@Param('id') id: string, @Query() query: ShortListDto): Promise<Page<SessionView>> {
+    return whole(await this.users.listSessions(id), query);
   }
 
   /** All of them: the person has to log in again everywhere. */
@@ -63,8 +63,8 @@ export class UsersController {
   }
 
   @Get(':id/tokens')
-  async listTokens(@Param('id') id: string): Promise<Page<PersonalTokenView>> {
-    return whole(await this.users.listTokens(id));
+  async listTokens(@Param('id') id: string, @Query() query: ShortListDto): Promise<Page<PersonalTokenView>> {
+    return whole(await this.users.listTokens(id), query);
   }
 
   @Delete(':id/tokens/:tokenId')

@@ -31,6 +31,7 @@ export interface EnrolmentToken {
 
 const MOST = 200;
 const HISTORY = 20;
+const QUEUE = 200;
 
 /** The calls of these pages. Each throws an HttpErrorResponse. */
 @Injectable({ providedIn: 'root' })
@@ -58,8 +59,8 @@ export class ClientsApi {
   }
 
   /** In the order in which the client is served. */
-  queue(id: string): Promise<{ items: Command[] }> {
-    return this.ask(this.http.get(`${address(id)}/queue`));
+  queue(id: string): Promise<Page<Command>> {
+    return this.ask(this.http.get(`${address(id)}/queue`, { params: { limit: QUEUE } }));
   }
 
   history(id: string): Promise<Page<Command>> {
