@@ -60,7 +60,7 @@ export class AccountsService {
       return null;
     });
     if (!user) throw refusal;
-    return this.sessions.open(user.id, by, userAgent, { how: 'password', secondFactor: user.secondFactor });
+    return this.sessions.open(user.id, by, userAgent, { how: 'password', secondFactor: user.secondFactor }, user.passwordHash);
   }
 
   /** Throws InvalidInput that names `path` unless it is the caller's password; a wrong one counts as a failed log-in. */
@@ -88,14 +88,14 @@ export class AccountsService {
     this.bus.publish('rights', { userIds: [by.id] });
   }
 
-  private async verify(email: string, password: string, by: Anonymous | Person): Promise<{ id: string; secondFactor: boolean } | null> {
+  private async verify(email: string, password: string, by: Anonymous | Person): Promise<{ id: string; passwordHash: string; secondFactor: boolean } | null> {
     const [user] = await this.database.query<{ id: string; passwordHash: string | null; disabled: boolean; secondFactor: boolean }[]>(
       `SELECT u.id, u.password_hash AS "passwordHash", u.disabled_at IS NOT NULL AS disabled, f.confirmed_at IS NOT NULL AS "secondFactor"
        FROM users u LEFT JOIN second_factors f ON f.user_id = u.id WHERE account_key(u.email) = account_key($1) AND u.deleted_at IS NULL`,
       [email],
     );
     const matches = await this.passwords.matches(password, user?.passwordHash);
-    if (user && matches && !user.disabled) return { id: user.id, secondFactor: user.secondFactor };
+    if (user?.passwordHash && matches && !user.disabled) return { id: user.id, passwordHash: user.passwordHash, secondFactor: user.secondFactor };
     await this.audit.record({ by, action: 'auth.login', target: { type: 'user', id: user?.id ?? null }, outcome: 'refused' });
     return null;
   }

@@ -61,8 +61,8 @@ export class SessionsService {
     private readonly bus: Bus,
   ) {}
 
-  /** Opens a session for somebody who has proven who they are, and records the log-in. */
-  async open(userId: string, by: Anonymous, userAgent: string | undefined, proof: Proof): Promise<Tokens & { refresh: string }> {
+  /** Opens a session for somebody who has proven who they are, and records the log-in. `passwordHash` is what their password was held against. */
+  async open(userId: string, by: Anonymous, userAgent: string | undefined, proof: Proof, passwordHash?: string): Promise<Tokens & { refresh: string }> {
     const id = uuid();
     const refresh = await this.database.transaction(async (transaction) => {
       await transaction.query(
@@ -70,7 +70,7 @@ export class SessionsService {
          VALUES ($1, $2, now() + make_interval(days => ${REFRESH_DAYS}), $3, $4, $5)`,
         [id, userId, by.origin.address, userAgent?.slice(0, 300) ?? null, proof.secondFactor],
       );
-      if (proof.how === 'password') await this.requirePassword(userId, transaction);
+      if (proof.how === 'password') await this.requirePassword(userId, passwordHash ?? '', transaction);
       const [user] = await transaction.query<{ email: string }[]>('SELECT email FROM users WHERE id = $1', [userId]);
       const person: ProvenPerson = { type: 'user', id: userId, email: user?.email ?? '', origin: by.origin };
       await this.audit.record({ by: person, action: 'auth.login', target: { type: 'user', id: userId }, outcome: 'done', detail: { ...proof, sessionId: id } }, transaction);
@@ -182,10 +182,10 @@ export class SessionsService {
     return secret;
   }
 
-  /** The password may have ended since it was proven; an account that a password opens is never linked to an OpenID provider. */
-  private async requirePassword(userId: string, transaction: EntityManager): Promise<void> {
+  /** The password may have been changed or ended since it was proven; an account that a password opens is never linked to an OpenID provider. */
+  private async requirePassword(userId: string, passwordHash: string, transaction: EntityManager): Promise<void> {
     const [rows] = await transaction.query<[unknown[], number]>(
-      'UPDATE users SET password_login_at = now() WHERE id = $1 AND password_hash IS NOT NULL RETURNING id', [userId],
+      'UPDATE users SET password_login_at = now() WHERE id = $1 AND password_hash = $2 RETURNING id', [userId, passwordHash],
     );
     if (rows.length === 0) throw new Unauthorized('E-mail or password is wrong');
   }
