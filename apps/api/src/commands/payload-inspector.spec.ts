@@ -18,3 +18,18 @@ describe('the secret parameters of an action', () => {
     expect(secretsOf({ type: 'object', ...schema })).toEqual(secret);
   });
 });
+
+describe('the schema that an agent sends', () => {
+  const inspect = (pattern: string, text: string): string[] => inspectPayload('own', { text }, [{ name: 'own', schema: { type: 'object', properties: { text: { type: 'string', pattern } } } }]);
+
+  it('is held against a payload in a time that grows with its length, whatever its pattern', () => {
+    // With a RegExp this takes longer than anybody waits.
+    expect(() => inspect('^(([a-z ]+)+)+!$', 'an ordinary text of forty characters, or')).toThrow('payload.text: must match pattern');
+    expect(inspect('^(([a-z ]+)+)+!$', 'an ordinary text!')).toEqual([]);
+    expect(inspect('^\\u{AC00}\\w+(?<rest>.)$', '가ab프')).toEqual([]);
+  });
+
+  it('is of no use with a pattern that nobody can hold in such a time', () => {
+    expect(() => inspect('(?=a)', 'a')).toThrow('the agent sent a schema of this action that is not valid');
+  });
+});

@@ -1,5 +1,6 @@
 import { ACTIONS, type JsonSchema } from '@gwanje/contracts';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { RE2JS } from 're2js';
 import { InvalidInput } from '../core/errors/errors';
 
 const ajv = new Ajv({ allErrors: true, strict: false });
@@ -64,11 +65,14 @@ function compile(schema: object = {}): ValidateFunction {
   try {
     // An asynchronous one would allow everything, and refuse when nobody listens any more.
     if (/"\$async":/.test(JSON.stringify(schema))) throw new Error('asynchronous');
-    return new Ajv({ allErrors: true, strict: false }).compile(schema);
+    return new Ajv({ allErrors: true, strict: false, code: { regExp: inLinearTime } }).compile(schema);
   } catch {
     throw unusable();
   }
 }
+
+/** The pattern of a stranger: one that goes back and forth could hold the whole process for minutes. It cannot look ahead, nor refer to a group. */
+const inLinearTime = Object.assign((pattern: string) => RE2JS.compile(RE2JS.translateRegExp(pattern)), { code: 'inLinearTime' });
 
 const unusable = (): InvalidInput => new InvalidInput([{ path: 'action', message: 'the agent sent a schema of this action that is not valid' }]);
 
