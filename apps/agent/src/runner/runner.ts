@@ -148,7 +148,8 @@ export class Runner {
         .catch((error: unknown) => this.log.error(`${frame.id}: ${messageOf(error)}`))
         .finally(() => {
           span.end();
-          this.active.delete(frame.id);
+          // A later attempt may have begun while the server refused this one.
+          if (this.active.get(frame.id) === attempt) this.active.delete(frame.id);
           this.next();
         });
     }

@@ -23,6 +23,8 @@ export async function launch(versions: VersionStore, trialMs: number, say: (line
   };
   for (const event of ['SIGINT', 'SIGTERM', 'disconnect'] as const) process.on(event, stop);
   for (;;) {
+    // It may be asked to stop while nothing runs.
+    if (stopping) return 0;
     const { version, file, isTrial } = versions.choose();
     if (isTrial) say(`version ${version} is tried`);
     child = spawn(process.execPath, [...process.execArgv, file], {
