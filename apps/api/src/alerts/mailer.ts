@@ -4,6 +4,8 @@ import { Config } from '../core/config/config';
 import { Conflict } from '../core/errors/errors';
 
 const PATIENCE_MS = 10_000;
+/** Without a byte: many servers look at a mail before they say that they have it (RFC 5321, 4.5.3.2.6, has clients wait for ten minutes). */
+const SILENCE_MS = 120_000;
 
 export interface Mail {
   to: string[];
@@ -19,7 +21,7 @@ export class Mailer {
 
   constructor(private readonly config: Config) {
     if (!config.SMTP_URL) return;
-    const timeouts = { connectionTimeout: PATIENCE_MS, greetingTimeout: PATIENCE_MS, socketTimeout: PATIENCE_MS, dnsTimeout: PATIENCE_MS };
+    const timeouts = { connectionTimeout: PATIENCE_MS, greetingTimeout: PATIENCE_MS, socketTimeout: SILENCE_MS, dnsTimeout: PATIENCE_MS };
     this.transport = createTransport({ url: config.SMTP_URL, ...timeouts, disableFileAccess: true, disableUrlAccess: true });
   }
 

@@ -15,8 +15,9 @@ import { WebhookSender } from './webhook-sender';
 export const DELIVERIES_QUEUE = 'alert-deliveries';
 /** A job can be lost with Redis, or with the worker that took it. */
 const QUEUE_AGAIN_MS = 4_000;
-/** For so long a delivery is the one's who took it: longer than any try takes. */
+/** For so long a delivery is the one's who took it, and from each renewal on. */
 const LEASE_SECONDS = 60;
+const RENEW_MS = 20_000;
 const AT_ONCE = 200;
 /** Of those that are carried out without a queue. */
 const AT_ONCE_HERE = 20;
@@ -90,17 +91,27 @@ export class Postman implements BeforeApplicationShutdown {
   private async work(id: string): Promise<void> {
     const claimed = await this.claim(id);
     if (!claimed) return;
+    const lease = setInterval(() => void this.renew(claimed), RENEW_MS);
     try {
       await this.bring(claimed);
     } catch (error) {
       await this.putBack(claimed, error as Error);
       return;
+    } finally {
+      clearInterval(lease);
     }
-    await this.database.query(
-      `UPDATE alert_deliveries SET state = 'delivered', delivered_at = now(), last_error = NULL WHERE id = $1 AND attempts = $2 AND state = 'pending'`,
-      [id, claimed.attempt],
-    );
+    // Whoever has the claim by now: what has arrived is not brought again.
+    await this.database.query(`UPDATE alert_deliveries SET state = 'delivered', delivered_at = now(), last_error = NULL WHERE id = $1 AND state <> 'delivered'`, [id]);
     this.store.announce({ alerts: [], deliveries: [id] });
+  }
+
+  /** A mail server that looks at what it gets takes its time. */
+  private async renew({ deliveryId, attempt }: Claimed): Promise<void> {
+    await this.database
+      .query(`UPDATE alert_deliveries SET due_at = now() + make_interval(secs => $3) WHERE id = $1 AND attempts = $2 AND state = 'pending'`, [
+        deliveryId, attempt, LEASE_SECONDS,
+      ])
+      .catch(() => undefined /* the next renewal comes before the lease ends */);
   }
 
   private async claim(id: string): Promise<Claimed | undefined> {
