@@ -1,5 +1,7 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
+import { ApiOkResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
 import { Caller, ForPeople, type Person } from '../core/access/access';
 import { InRole } from '../core/access/roles';
 import { type Page, PageDto } from '../core/http/page.dto';
@@ -104,9 +106,10 @@ export class CommandsController {
 
   @ForPeople('commands.read')
   @Get('commands/:id/output')
-  async readOutput(@Param('id') id: string, @Caller() caller: Person): Promise<{ items: unknown[] }> {
+  @ApiOkResponse({ schema: { type: 'object', properties: { items: { type: 'array', items: { type: 'object' } } } } })
+  async readOutput(@Param('id') id: string, @Caller() caller: Person): Promise<StreamableFile> {
     await this.reader.get(id, caller);
-    return this.output.read(id);
+    return new StreamableFile(Readable.from(this.output.read(id)), { type: 'application/json; charset=utf-8' });
   }
 
   @ForPeople('commands.read')

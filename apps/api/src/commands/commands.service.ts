@@ -176,7 +176,7 @@ export class CommandsService {
       await this.record('commands.cancel', locked, by, transaction);
     });
     if (command.status === 'cancelled') this.metrics.noteEnded([command]);
-    this.bus.publish('cancel', { clientId: command.clientId, id, attempt: command.attempt, reason: 'cancelled' });
+    this.bus.publish('cancel', { clientId: command.clientId, id: command.id, attempt: command.attempt, reason: 'cancelled' });
     // kill point: cancel.after-commit
     this.settle(command);
   }

@@ -53,7 +53,9 @@ export class OutputService {
         throw new Conflict('command_ended', `The command is ${command.status} and takes no output`);
       }
       const rows: Pick<OutputRow, 'seq' | 'stream' | 'text'>[] = [...body.chunks];
-      if (body.progress) rows.push({ seq: null, stream: 'progress', text: JSON.stringify(body.progress) });
+      // Nothing tells the progress of a report that is said again from another, but its chunks do.
+      const isRepeat = body.progress !== undefined && (await isStored(id, attempt, body.chunks, transaction));
+      if (body.progress && !isRepeat) rows.push({ seq: null, stream: 'progress', text: JSON.stringify(body.progress) });
       await transaction.query(
         `INSERT INTO command_outputs (command_id, position, attempt, seq, stream, text)
          SELECT $1, (SELECT coalesce(max(position), 0) FROM command_outputs WHERE command_id = $1) + n.place, $2, n.seq, n.stream, n.text
@@ -68,9 +70,19 @@ export class OutputService {
     this.bus.publish('commands', { ids: [id] });
   }
 
-  async read(id: string): Promise<{ items: Omit<OutputRow, 'position'>[] }> {
-    const rows = await this.outputs(id, '0');
-    return { items: rows.filter((row) => row.stream !== 'progress').map(({ position: _, ...row }) => row) };
+  /** What was stored so far as JSON, `{ items }`; never more than a page of it in memory. */
+  async *read(id: string): AsyncGenerator<string> {
+    let rows = await this.outputs(id, '0');
+    let separator = '';
+    yield '{"items":[';
+    for (; rows.length > 0; rows = await this.outputs(id, rows.at(-1)?.position ?? '')) {
+      for (const { position: _, ...row } of rows) {
+        if (row.stream === 'progress') continue;
+        yield separator + JSON.stringify(row);
+        separator = ',';
+      }
+    }
+    yield ']}';
   }
 
   /**
@@ -122,7 +134,7 @@ export class OutputService {
     const last = logs.at(-1);
     const ended = last !== undefined && ENDED.has(last.eventType);
     for (const log of ended ? logs.slice(0, -1) : logs) this.sendStatus(log, cursor, stream);
-    for (let rows = await this.outputs(id, cursor.position, PAGE); rows.length > 0; rows = await this.outputs(id, cursor.position, PAGE)) {
+    for (let rows = await this.outputs(id, cursor.position); rows.length > 0; rows = await this.outputs(id, cursor.position)) {
       for (const { position, stream: kind, text, ...row } of rows) {
         // What the reader cannot take yet is read again when it has caught up.
         if (stream.congested) return;
@@ -142,7 +154,7 @@ export class OutputService {
     stream.send('status', { status, attempt: log.attempt, data: log.data }, `${cursor.revision}.${cursor.position}`);
   }
 
-  private outputs(id: string, after: string, limit: number | null = null): Promise<OutputRow[]> {
+  private outputs(id: string, after: string, limit = PAGE): Promise<OutputRow[]> {
     return this.database.query<OutputRow[]>(
       'SELECT position, attempt, seq, stream, text FROM command_outputs WHERE command_id = $1 AND position > $2 ORDER BY position LIMIT $3',
       [id, after, limit],
