@@ -2,6 +2,7 @@ import { generateSync } from 'otplib';
 import request from 'supertest';
 import { AuditService } from '../src/audit/audit.service';
 import { OneTimeCodes } from '../src/identity/one-time-codes';
+import { PasswordsService } from '../src/identity/passwords.service';
 import { TestEnvironment } from './support/environment';
 
 const PASSWORD = 'violet kettle drum';
@@ -37,6 +38,21 @@ describe('one account, however it is spelled and from wherever it is tried', () 
     for (const each of [email, spelled, email, spelled, email]) await attempt(each, 'not the password').expect(401);
     await attempt(spelled).expect(429);
     await attempt(email).expect(429);
+  });
+
+  it('opens no session for a password that was changed while it was held against the old one', async () => {
+    await create('changing@example.com').expect(201);
+    const passwords = env.app.get(PasswordsService, { strict: false });
+    const matches = passwords.matches.bind(passwords);
+    const spy = jest.spyOn(passwords, 'matches').mockImplementationOnce(async (...args) => {
+      const isRight = await matches(...args);
+      await env.sql('UPDATE users SET password_hash = $2 WHERE email = $1', ['changing@example.com', await passwords.hashNew('another violet kettle')]);
+      return isRight;
+    });
+    await attempt('changing@example.com').expect(401);
+    spy.mockRestore();
+    expect(await env.sql(`SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id WHERE u.email = 'changing@example.com'`)).toEqual([]);
+    await attempt('changing@example.com', 'another violet kettle').expect(200);
   });
 
   it('lets somebody in who typed a space too many', async () => {

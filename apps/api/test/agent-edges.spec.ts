@@ -102,6 +102,35 @@ describe('what an agent says late, again, or only in part', () => {
     await env.get('/api/clients/away/queue?limit=0').expect(400);
   });
 
+  it('all of a long output comes, in its order, and a report that is said again adds nothing', async () => {
+    const { client, agent } = await machine();
+    const id = await handed(client, agent);
+    const chunks = Array.from({ length: 50 }, (_, seq) => ({ seq, stream: 'stdout', text: `줄 "${seq}"\n` }));
+    for (let again = 0; again < 2; again++) expect(await agent.post(`/api/commands/${id}/output`, { chunks, progress: { percent: 50 } })).toBe(200);
+    const answer = await env.get(`/api/commands/${id}/output`).expect(200).expect('content-type', /^application\/json/);
+    expect(answer.body).toEqual({ items: chunks.map((chunk) => ({ ...chunk, attempt: 1 })) });
+    expect(await env.sql(`SELECT 1 FROM command_outputs WHERE command_id = $1 AND stream = 'progress'`, [id])).toHaveLength(1);
+    const other = await handed(client, agent);
+    expect((await env.get(`/api/commands/${other}/output`).expect(200)).body).toEqual({ items: [] });
+  });
+
+  it('a cancel by an id in capitals reaches it', async () => {
+    const { client, agent } = await machine();
+    const id = await handed(client, agent);
+    await agent.post(`/api/commands/${id}/start`, {});
+    await env.post(`/api/commands/${id.toUpperCase()}/cancel`).expect(200);
+    await eventually(() => expect(agent.cancelled).toEqual([id]));
+  });
+
+  it('an end before the beginning is refused', async () => {
+    const client = await env.client('never');
+    const [early, late] = ['2099-01-01T00:00:00Z', '2099-01-01T01:00:00+02:00'];
+    const order = { clientId: client.id, action: 'noop', payload: {} };
+    const { body } = await env.post('/api/commands', { ...order, notBefore: early, expiresAt: late }).expect(400);
+    expect(body).toMatchObject({ errors: [{ path: 'expiresAt', message: 'must be after notBefore' }] });
+    await env.post('/api/commands', { ...order, notBefore: late, expiresAt: early }).expect(201);
+  });
+
   it.each([
     ['attachment; filename="report 100%.txt"', 'report 100%.txt'],
     ['attachment; filename="a;b.txt"', 'a;b.txt'],

@@ -42,6 +42,10 @@ describe('the overview', () => {
     });
     expect((await env.get(`/api/commands/${waits}`)).body).toMatchObject({ createdAt: (await overview()).waiting[0]?.oldestAt });
 
+    // By when it ended, whenever it was created: of 24 spans of five minutes the seventh.
+    await env.sql(`UPDATE commands SET completed_at = now() - interval '88 minutes' WHERE id = $1`, [good]);
+    await eventually(async () => expect((await overview()).commands.ended[6]).toMatchObject({ completed: 1, failed: 0 }));
+
     const logIn = await request(env.url).post('/api/auth/login').send({ email: 'near@example.com', password: 'violet kettle drum' }).expect(200);
     const confined = await overview((logIn.body as { accessToken: string }).accessToken);
     expect(confined.clients).toEqual({ online: 1, offline: 0 });

@@ -212,6 +212,7 @@ export class CommandsService {
     const { payload, sealedSecrets } = this.secrets.seal(input.payload, secretParameters, owner);
     const notBefore = input.notBefore ?? null;
     const expiresAt = input.expiresAt ?? null;
+    if (notBefore && expiresAt && Date.parse(expiresAt) <= Date.parse(notBefore)) throw new InvalidInput([{ path: 'expiresAt', message: 'must be after notBefore' }]);
     const { id: createdBy, rightsVersion, origin: { traceparent } } = by;
     return { action, payload, priority, timeoutMs, maxAttempts, notBefore, expiresAt, createdBy, rightsVersion, secretParameters, sealedSecrets, traceparent };
   }

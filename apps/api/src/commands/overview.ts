@@ -12,7 +12,7 @@ export interface Overview {
   commands: {
     /** What is open now. */
     byState: Record<'pending' | 'dispatched' | 'running', number>;
-    /** What became of the commands that were created in each span of time, oldest first. */
+    /** What ended in each span of time, or was created in it and is still open; oldest first. */
     ended: ({ from: Date; to: Date } & Record<CommandState, number>)[];
   };
   /** Commands completed or failed a minute, over the last five. */
@@ -43,6 +43,8 @@ const SPANS = 24;
 const LISTED = 10;
 const HOUR_MS = 3_600_000;
 const LATELY_MS = 300_000;
+/** What ended in a period is looked for among the commands created since so long before it. */
+const WAITED_MS = 24 * HOUR_MS;
 /** Callers who see the same get the same answer for so long: a wall of consoles costs no more than one. */
 const FRESH_MS = 1_000;
 const STATES: readonly CommandState[] = ['pending', 'dispatched', 'running', 'completed', 'failed', 'cancelled', 'expired', 'timed_out', 'indeterminate'];
@@ -99,16 +101,16 @@ export class OverviewReader {
 
   private async ended(since: Date, at: Date, who: Person): Promise<Overview['commands']['ended']> {
     const span = (at.getTime() - since.getTime()) / SPANS;
-    const conditions = this.commands(who).and('c.created_at >= ?', since);
+    const conditions = this.commands(who).and('coalesce(c.completed_at, c.created_at) >= ?', since);
     const [from, to, spans] = [since, at, SPANS].map((value) => conditions.bind('?', value));
     const rows = await this.database.query<{ span: number; status: CommandState; count: number }[]>(
-      `SELECT width_bucket(extract(epoch FROM c.created_at), extract(epoch FROM ${from}::timestamptz), extract(epoch FROM ${to}::timestamptz), ${spans}::integer) AS span,
+      `SELECT width_bucket(extract(epoch FROM coalesce(c.completed_at, c.created_at)), extract(epoch FROM ${from}::timestamptz), extract(epoch FROM ${to}::timestamptz), ${spans}::integer) AS span,
          c.status, count(*)::integer AS count
        FROM ${this.newest(since, conditions)} c WHERE ${conditions.sql} GROUP BY 1, 2`,
       conditions.values,
     );
     return Array.from({ length: SPANS }, (_, index) => {
-      // What was created while this was read belongs to the last span.
+      // What came while this was read belongs to the last span.
       const own = rows.filter((row) => Math.min(row.span, SPANS) === index + 1);
       const count = (status: CommandState): number => own.filter((row) => row.status === status).reduce((sum, row) => sum + row.count, 0);
       const begin = since.getTime() + index * span;
@@ -127,7 +129,7 @@ export class OverviewReader {
     const [row] = await this.database.query<{ ended: number; waiting: number[] | null; running: number[] | null }[]>(
       `SELECT count(*)::integer AS ended, ${percentiles('coalesce(c.started_at, c.completed_at) - greatest(c.created_at, c.not_before)')} AS waiting,
          ${percentiles('c.completed_at - c.started_at')} AS running
-       FROM ${this.newest(new Date(at.getTime() - HOUR_MS), conditions)} c WHERE ${conditions.sql}`,
+       FROM ${this.newest(since, conditions)} c WHERE ${conditions.sql}`,
       conditions.values,
     );
     const rounded = (values: number[] | null | undefined): Percentiles | null => {
@@ -171,7 +173,8 @@ export class OverviewReader {
   }
 
   private newest(since: Date, conditions: Conditions): string {
-    return conditions.bind(`(SELECT * FROM commands n WHERE n.id >= ? ORDER BY n.id DESC LIMIT ${NEWEST})`, firstIdAt(since));
+    const first = firstIdAt(new Date(since.getTime() - WAITED_MS));
+    return conditions.bind(`(SELECT * FROM commands n WHERE n.id >= ? ORDER BY n.id DESC LIMIT ${NEWEST})`, first);
   }
 }
 

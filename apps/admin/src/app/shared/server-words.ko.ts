@@ -46,6 +46,9 @@ const BODIES: readonly Translation[] = [
   [/^(?:the name )?has a NUL character or a lone surrogate$/, '저장할 수 없는 문자가 있습니다'],
   [/^the name is not allowed$/, '쓸 수 없는 이름입니다'],
   [/^more than (\d+) bytes$/i, '$1바이트보다 큽니다'],
+  [/^is missing$/, '필요합니다'],
+  [/^must be after notBefore$/, '시작 시각보다 뒤여야 합니다'],
+  [/^is not of this list; begin again without it$/, '이 목록의 항목이 아닙니다. 처음부터 다시 불러오세요'],
 ];
 
 /** Of payloads and their limits, by the JSON Schema of the action. */

@@ -100,7 +100,7 @@ describe('the overview', () => {
     expect(part('open')).toBe('Open commands Pending 7 Dispatched 0 Running 2');
     expect(part('throughput')).toContain('12.3 completed a minute');
     expect(part('latency-0')).toBe('Waiting until the start Half within 40 ms 95 % within 1 min 1 sec');
-    expect(part('latency-1')).toBe('Running Nothing ended yet');
+    expect(part('latency-1')).toBe('Running Nothing ended in the last 5 minutes');
     expect(part('failed')).toMatch(/print on till-1 Failed jam <b>in<\/b> tray/);
     expect(part('waiting')).toMatch(/till-2 Offline 5 waiting the oldest for 5 min/);
     expect([...page.querySelectorAll('ol a')].map((link) => link.getAttribute('href'))).toEqual([

@@ -11,7 +11,7 @@ export const en = {
   running: 'Running',
   p50: 'Half within',
   p95: '95 % within',
-  noneEnded: 'Nothing ended yet',
+  noneEnded: 'Nothing ended in the last 5 minutes',
   chart: 'Ended commands',
   chartSummary: (count: string, from: string, to: string): string => `${count} commands ended from ${from} to ${to}`,
   chartScale: (count: string): string => `${count} commands`,

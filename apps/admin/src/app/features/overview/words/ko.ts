@@ -13,7 +13,7 @@ export const ko: Words = {
   running: '실행 시간',
   p50: '중앙값(50%)',
   p95: '95% 이내',
-  noneEnded: '아직 끝난 명령이 없습니다',
+  noneEnded: '최근 5분 동안 끝난 명령이 없습니다',
   chart: '끝난 명령',
   chartSummary: (count, from, to) => `${from}부터 ${to}까지 명령 ${count}개가 끝났습니다`,
   chartScale: (count) => `명령 ${count}개`,
