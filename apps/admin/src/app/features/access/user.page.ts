@@ -10,6 +10,7 @@ import { Attempt } from '../../shared/attempt';
 import { confirmed } from '../../shared/confirm-dialog';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { isSendable } from '../../shared/server-faults';
@@ -72,6 +73,7 @@ export class UserPage {
       this.id();
       untracked(() => void this.load());
     });
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {

@@ -9,6 +9,7 @@ import { Session } from '../../core/session/session';
 import { Attempt } from '../../shared/attempt';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { AuditApi } from './audit-api';
 import { pageOf, targetWords, whatWords, whoWords } from './audit-words';
@@ -93,6 +94,7 @@ export class AuditEntryPage {
       this.id();
       untracked(() => void this.load());
     });
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {
