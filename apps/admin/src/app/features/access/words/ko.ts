@@ -208,7 +208,7 @@ export const ko: Words = {
     grantOk: (whom, where) => `${where}에서 ${whom}에 대한 허용이 있습니다`,
     grantLimits: (whom, where, limits) => `${where}에서 ${whom}에 대한 허용이 제한 안에서 있습니다: ${limits}`,
     grantRefuses: (whom, where, faults) => `${where}에서 ${whom}에 대한 허용이 이 페이로드를 거부합니다: ${faults}`,
-    noGrant: (client) => `${client} 또는 그 그룹에 이 사용자나 역할에 대한 허용이 없습니다`,
+    noGrant: (client) => `${client} 또는 그 그룹에는 이 사용자나 그 역할에 이 일을 허용하는 항목이 없습니다`,
     thePerson: '사용자',
     theRole: (role) => `역할 ${role}`,
     theClient: '이 클라이언트',
