@@ -15,6 +15,7 @@ import { actions as actionsInEnglish } from '../../shared/action-words.en';
 import { actions as actionsInKorean } from '../../shared/action-words.ko';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { ListFilters } from '../../shared/list-filters';
 import { OnlineState } from '../../shared/online-state';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { ClientCommands } from './client-commands';
@@ -62,6 +63,8 @@ export class ClientPage {
   protected readonly words = this.i18n.words({ en, ko });
   private readonly actionWords = this.i18n.words({ en: actionsInEnglish, ko: actionsInKorean });
 
+  /** Of the list that one came from. */
+  protected readonly filters = inject(ListFilters).of('/clients');
   protected readonly client = signal<Client | null>(null);
   protected readonly problem = signal<Problem | null>(null);
   protected readonly isLive = computed(() => this.events.connection().state === 'live');
