@@ -1,6 +1,7 @@
 import { ChangeDetectionStrategy, Component, inject } from '@angular/core';
 import { RouterOutlet } from '@angular/router';
 import { Theme } from './core/theme/theme';
+import { ListFilters } from './shared/list-filters';
 
 @Component({
   selector: 'gw-root',
@@ -11,5 +12,6 @@ import { Theme } from './core/theme/theme';
 export class App {
   constructor() {
     inject(Theme);
+    inject(ListFilters);
   }
 }

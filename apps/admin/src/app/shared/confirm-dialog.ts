@@ -25,9 +25,18 @@ export interface Question {
       <h2 id="question">{{ question.title }}</h2>
       <p>{{ question.lead }}</p>
       @if (question.typed; as typed) {
+        <!-- Not in the label, which is one line and cuts off a long name. -->
+        <p id="typed">{{ text().common.typeToConfirm(typed) }}</p>
         <mat-form-field appearance="outline">
-          <mat-label>{{ text().common.typeToConfirm(typed) }}</mat-label>
-          <input #field matInput autocomplete="off" spellcheck="false" (input)="answer.set(field.value)" />
+          <mat-label>{{ text().common.confirmation }}</mat-label>
+          <input
+            #field
+            matInput
+            aria-describedby="typed"
+            autocomplete="off"
+            spellcheck="false"
+            (input)="answer.set(field.value)"
+          />
         </mat-form-field>
       }
       <div class="buttons">

@@ -1,6 +1,7 @@
 import type { Explanation } from './access-api';
 import { stepsOf } from './explain-steps';
 import { en } from './words/en';
+import { ko } from './words/ko';
 
 const answer = (change: Partial<Explanation>, user: Partial<Explanation['user']> = {}): Explanation => ({
   allowed: true,
@@ -41,6 +42,11 @@ describe('the steps of an explanation', () => {
       fits: false,
       words: expect.stringContaining('No grant on till-1'),
     });
+  });
+
+  it('say in Korean as well that no grant is for this, and not that there is none', () => {
+    const said = stepsOf(answer({}), 'commands.create', '명령 보내기', ko, (message) => message).at(-1)?.words;
+    expect(said).toMatch(/till-1.*이 일을 허용하는 항목이 없습니다/);
   });
 
   it('tell of each grant whom it names, where, and what it refuses', () => {

@@ -42,4 +42,10 @@ describe('the page that explains', () => {
     await ask();
     expect(test.text).toContain('Choose an action');
   });
+
+  it('says below the payload what it is for, where a long label would be cut off', async () => {
+    await test.visit('/explain');
+    expect(test.element.querySelector('mat-hint')?.textContent).toContain('against the limits');
+    expect(test.text).toContain('Payload (optional)');
+  });
 });

@@ -14,6 +14,7 @@ import { Attempt } from '../../shared/attempt';
 import { confirmed } from '../../shared/confirm-dialog';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { refusalWords } from '../../shared/server-words';
 import { AccessApi, type GrantView, type Machine, type Place, type Role } from './access-api';
@@ -89,6 +90,7 @@ export class GrantsPage {
       untracked(() => void this.load(place));
     });
     if (this.user()?.permissions.includes('clients.read')) void this.suggest('');
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected show(name: string): void {

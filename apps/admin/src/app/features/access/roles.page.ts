@@ -14,6 +14,7 @@ import { Attempt } from '../../shared/attempt';
 import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { PERMISSION_WORDS, permissionGroups } from '../../shared/permission-words';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { isSendable } from '../../shared/server-faults';
@@ -75,6 +76,7 @@ export class RolesPage {
 
   constructor() {
     void this.load();
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {

@@ -10,6 +10,8 @@ import { Attempt } from '../../shared/attempt';
 import { confirmed } from '../../shared/confirm-dialog';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { ListFilters } from '../../shared/list-filters';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { isSendable } from '../../shared/server-faults';
@@ -53,6 +55,8 @@ export class UserPage {
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  /** Of the list that one came from. */
+  protected readonly filters = inject(ListFilters).of('/access/users');
   protected readonly reading = new Attempt();
   protected readonly saving = new Attempt();
   protected readonly ending = new Attempt();
@@ -72,6 +76,7 @@ export class UserPage {
       this.id();
       untracked(() => void this.load());
     });
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {

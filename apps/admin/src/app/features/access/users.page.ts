@@ -10,6 +10,7 @@ import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { AccessApi, type UserView } from './access-api';
 import { en } from './words/en';
@@ -56,6 +57,7 @@ export class UsersPage {
       this.q();
       untracked(() => void this.load());
     });
+    loadAgainWhenBack(this.problem, () => this.load());
   }
 
   protected load(): Promise<void> {

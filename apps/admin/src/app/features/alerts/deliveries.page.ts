@@ -1,9 +1,10 @@
-import { ChangeDetectionStrategy, Component, computed, inject, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, effect, inject, input, signal, untracked } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { MatSelectModule } from '@angular/material/select';
+import { Router } from '@angular/router';
 import { ALERT_DELIVERY_STATES, type AlertDelivery, type AlertDeliveryState } from '@gwanje/contracts';
 import { EventStream } from '../../core/events/event-stream';
 import { Formats } from '../../core/i18n/formats';
@@ -20,7 +21,7 @@ import { Listing } from './listing';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
-/** What became of the news of alerts: delivered, on its way, or failed and why. */
+/** What became of the news of alerts: delivered, on its way, or failed and why; the filter is in the address. */
 @Component({
   selector: 'gw-deliveries-page',
   imports: [
@@ -37,6 +38,9 @@ import { ko } from './words/ko';
   changeDetection: ChangeDetectionStrategy.OnPush,
 })
 export class DeliveriesPage {
+  readonly state = input<string>();
+
+  private readonly router = inject(Router);
   private readonly api = inject(AlertsApi);
   private readonly user = inject(Session).user;
   private readonly i18n = inject(I18n);
@@ -44,8 +48,10 @@ export class DeliveriesPage {
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
   protected readonly states = ALERT_DELIVERY_STATES;
-  protected readonly state = signal<'' | AlertDeliveryState>('');
-  protected readonly deliveries = new Listing<AlertDelivery>((cursor) => this.api.deliveries(this.state(), cursor));
+  protected readonly knownState = computed(() => this.states.find((state) => state === this.state()) ?? '');
+  protected readonly deliveries = new Listing<AlertDelivery>((cursor) =>
+    this.api.deliveries(this.knownState(), cursor),
+  );
   protected readonly problemWords = computed(() => refusalWords(this.deliveries.problem(), this.i18n.language()));
   protected readonly attempt = new Attempt();
   protected readonly retried = signal(false);
@@ -58,12 +64,14 @@ export class DeliveriesPage {
       .pipe(takeUntilDestroyed())
       .subscribe((news) => this.deliveries.note(news, this.isAskedFor(news)));
     events.opened.pipe(takeUntilDestroyed()).subscribe(() => void this.deliveries.load());
-    void this.deliveries.load();
+    effect(() => {
+      this.knownState();
+      untracked(() => void this.deliveries.load());
+    });
   }
 
   protected choose(state: '' | AlertDeliveryState): void {
-    this.state.set(state);
-    void this.deliveries.load();
+    void this.router.navigate([], { queryParams: { state: state || null }, queryParamsHandling: 'merge' });
   }
 
   protected aboutOf(subject: string, count: number): string {
@@ -81,6 +89,6 @@ export class DeliveriesPage {
   }
 
   private isAskedFor({ state }: AlertDelivery): boolean {
-    return this.state() === '' || this.state() === state;
+    return this.knownState() === '' || this.knownState() === state;
   }
 }

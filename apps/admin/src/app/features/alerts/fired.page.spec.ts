@@ -1,3 +1,5 @@
+import { TestBed } from '@angular/core/testing';
+import { Router } from '@angular/router';
 import type { Alert, AlertDelivery } from '@gwanje/contracts';
 import { PageTest } from '../../../testing/page-test';
 import { DeliveriesPage } from './deliveries.page';
@@ -75,6 +77,18 @@ describe('the page of alerts', () => {
     test.verify();
   });
 
+  it('keeps the filter in the address, and takes only states that there are', async () => {
+    const test = new PageTest('alerts', FiredPage).may('alerts.read');
+    await test.visit('/alerts?state=nonsense&other=1');
+    const all = await test.answer('/api/alerts', { items: [], nextCursor: null });
+    expect(all.request.params.get('state')).toBeNull();
+    await test.choose('mat-select', 'Open');
+    const open = await test.answer('/api/alerts', { items: [], nextCursor: null });
+    expect(open.request.params.get('state')).toBe('open');
+    expect(TestBed.inject(Router).url).toBe('/alerts?state=open&other=1');
+    test.verify();
+  });
+
   it('does not let an older answer take back what was heard while it was awaited', async () => {
     const test = new PageTest('alerts', FiredPage).may('alerts.read');
     await test.visit('/alerts');
@@ -96,6 +110,18 @@ describe('the page of deliveries', () => {
     await test.answer('/api/alerts/deliveries', { items: [delivery({ state: 'delivered', lastError: null })] });
     expect(test.text).toContain('It is tried again.');
     expect(test.text).toContain('Delivered');
+    test.verify();
+  });
+
+  it('asks for what the address says, and keeps the filter there', async () => {
+    const test = new PageTest('deliveries', DeliveriesPage).may('alerts.read');
+    await test.visit('/deliveries?state=failed');
+    const failed = await test.answer('/api/alerts/deliveries', { items: [], nextCursor: null });
+    expect(failed.request.params.get('state')).toBe('failed');
+    await test.choose('mat-select', 'All');
+    const all = await test.answer('/api/alerts/deliveries', { items: [], nextCursor: null });
+    expect(all.request.params.get('state')).toBeNull();
+    expect(TestBed.inject(Router).url).toBe('/deliveries');
     test.verify();
   });
 

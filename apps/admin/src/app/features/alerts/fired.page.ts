@@ -1,10 +1,10 @@
-import { ChangeDetectionStrategy, Component, inject, signal } from '@angular/core';
+import { ChangeDetectionStrategy, Component, computed, effect, inject, input, untracked } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { MatButtonModule } from '@angular/material/button';
 import { MatFormFieldModule } from '@angular/material/form-field';
 import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { MatSelectModule } from '@angular/material/select';
-import { RouterLink } from '@angular/router';
+import { Router, RouterLink } from '@angular/router';
 import type { Alert } from '@gwanje/contracts';
 import { EventStream } from '../../core/events/event-stream';
 import { Formats } from '../../core/i18n/formats';
@@ -18,7 +18,9 @@ import { Listing } from './listing';
 import { en } from './words/en';
 import { ko } from './words/ko';
 
-/** What rules have fired: what goes on, and what is over. */
+const STATES = ['open', 'resolved'] as const;
+
+/** What rules have fired: what goes on, and what is over; the filter is in the address. */
 @Component({
   selector: 'gw-fired-page',
   imports: [
@@ -36,14 +38,18 @@ import { ko } from './words/ko';
   changeDetection: ChangeDetectionStrategy.OnPush,
 })
 export class FiredPage {
+  readonly state = input<string>();
+
+  private readonly router = inject(Router);
   private readonly api = inject(AlertsApi);
   private readonly i18n = inject(I18n);
   protected readonly formats = inject(Formats);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
   private readonly inWords = injectServerWords();
-  protected readonly state = signal<'' | 'open' | 'resolved'>('');
-  protected readonly alerts = new Listing<Alert>((cursor) => this.api.fired(this.state(), cursor));
+  protected readonly states = STATES;
+  protected readonly knownState = computed(() => STATES.find((state) => state === this.state()) ?? '');
+  protected readonly alerts = new Listing<Alert>((cursor) => this.api.fired(this.knownState(), cursor));
 
   constructor() {
     const events = inject(EventStream);
@@ -52,12 +58,14 @@ export class FiredPage {
       .pipe(takeUntilDestroyed())
       .subscribe((news) => this.alerts.note(news, this.isAskedFor(news)));
     events.opened.pipe(takeUntilDestroyed()).subscribe(() => void this.alerts.load());
-    void this.alerts.load();
+    effect(() => {
+      this.knownState();
+      untracked(() => void this.alerts.load());
+    });
   }
 
-  protected choose(state: '' | 'open' | 'resolved'): void {
-    this.state.set(state);
-    void this.alerts.load();
+  protected choose(state: '' | (typeof STATES)[number]): void {
+    void this.router.navigate([], { queryParams: { state: state || null }, queryParamsHandling: 'merge' });
   }
 
   /** The page of what it is about; null for all clients of a rule. */
@@ -81,7 +89,7 @@ export class FiredPage {
   }
 
   private isAskedFor({ resolvedAt }: Alert): boolean {
-    const state = this.state();
+    const state = this.knownState();
     return state === '' || state === (resolvedAt === null ? 'open' : 'resolved');
   }
 }

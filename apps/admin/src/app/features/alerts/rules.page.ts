@@ -16,6 +16,7 @@ import { Attempt } from '../../shared/attempt';
 import { confirmed } from '../../shared/confirm-dialog';
 import { FieldFault } from '../../shared/field-fault';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { faultAt, isSendable } from '../../shared/server-faults';
 import { refusalWords } from '../../shared/server-words';
@@ -73,6 +74,7 @@ export class RulesPage {
 
   constructor() {
     void this.load();
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {

@@ -9,6 +9,8 @@ import { Session } from '../../core/session/session';
 import { Attempt } from '../../shared/attempt';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { ListFilters } from '../../shared/list-filters';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { AuditApi } from './audit-api';
 import { pageOf, targetWords, whatWords, whoWords } from './audit-words';
@@ -43,6 +45,8 @@ export class AuditEntryPage {
   protected readonly formats = inject(Formats);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  /** Of the list that one came from. */
+  protected readonly filters = inject(ListFilters).of('/audit');
   protected readonly reading = new Attempt();
   protected readonly item = signal<AuditItem | null>(null);
   protected readonly showsSame = signal(false);
@@ -93,6 +97,7 @@ export class AuditEntryPage {
       this.id();
       untracked(() => void this.load());
     });
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {

@@ -14,6 +14,7 @@ import { Session } from '../../core/session/session';
 import { Attempt } from '../../shared/attempt';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { AuditApi } from './audit-api';
 import { type FilterParams, filterOf, fromLocalInput, toLocalInput } from './audit-filter';
@@ -93,6 +94,7 @@ export class AuditPage {
       this.filter();
       untracked(() => void this.load());
     });
+    loadAgainWhenBack(this.problem, () => this.load());
   }
 
   protected load(): Promise<void> {

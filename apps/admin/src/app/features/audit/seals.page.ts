@@ -6,6 +6,7 @@ import { I18n } from '../../core/i18n/i18n';
 import { Attempt } from '../../shared/attempt';
 import { CopyButton } from '../../shared/copy-button';
 import { Icon } from '../../shared/icon';
+import { loadAgainWhenBack } from '../../shared/load-again';
 import { Panel } from '../../shared/panel';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { saveAs } from '../../shared/save-as';
@@ -53,6 +54,7 @@ export class SealsPage {
 
   constructor() {
     void this.load();
+    loadAgainWhenBack(this.reading.problem, () => this.load());
   }
 
   protected load(): Promise<boolean> {

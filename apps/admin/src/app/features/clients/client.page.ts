@@ -3,7 +3,6 @@ import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { MatButtonModule } from '@angular/material/button';
 import { MatProgressBarModule } from '@angular/material/progress-bar';
 import { RouterLink } from '@angular/router';
-import { ACTIONS } from '@gwanje/contracts';
 import { auditTime, filter, merge } from 'rxjs';
 import { EventStream } from '../../core/events/event-stream';
 import { type Problem, toProblem } from '../../core/http/problem';
@@ -12,8 +11,11 @@ import { Formats } from '../../core/i18n/formats';
 import { I18n } from '../../core/i18n/i18n';
 import { may } from '../../core/session/may';
 import { Session } from '../../core/session/session';
+import { actions as actionsInEnglish } from '../../shared/action-words.en';
+import { actions as actionsInKorean } from '../../shared/action-words.ko';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { ListFilters } from '../../shared/list-filters';
 import { OnlineState } from '../../shared/online-state';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { ClientCommands } from './client-commands';
@@ -59,7 +61,10 @@ export class ClientPage {
   protected readonly formats = inject(Formats);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  private readonly actionWords = this.i18n.words({ en: actionsInEnglish, ko: actionsInKorean });
 
+  /** Of the list that one came from. */
+  protected readonly filters = inject(ListFilters).of('/clients');
   protected readonly client = signal<Client | null>(null);
   protected readonly problem = signal<Problem | null>(null);
   protected readonly isLive = computed(() => this.events.connection().state === 'live');
@@ -67,7 +72,7 @@ export class ClientPage {
   protected readonly actions = computed(() =>
     (this.client()?.agent?.actions ?? []).map(({ name }) => ({
       name,
-      description: ACTIONS[name]?.description ?? null,
+      description: this.actionWords()[name]?.[1] ?? this.words().client.ownAction,
     })),
   );
   protected readonly maySend = computed(() => may(this.user(), 'commands.create'));

@@ -1,4 +1,4 @@
-import { actions, fields } from './actions.en';
+import { actions, fields } from '../../../shared/action-words.en';
 
 /** English, and the shape of the catalogue. */
 export const en = {

@@ -1,4 +1,4 @@
-import { actions, fields } from './actions.ko';
+import { actions, fields } from '../../../shared/action-words.ko';
 import type { Words } from './en';
 
 /** Korean. */

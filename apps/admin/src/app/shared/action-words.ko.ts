@@ -1,4 +1,4 @@
-import type { actions as english, fields as englishFields } from './actions.en';
+import type { actions as english, fields as englishFields } from './action-words.en';
 
 export const actions: typeof english = {
   collect_logs: ['로그 수집', '장비의 로그 파일을 모아 .tar.gz 첨부 파일로 가져옵니다'],
