@@ -221,6 +221,20 @@ describe('the list of commands', () => {
     expect(rows()).toHaveLength(251);
   });
 
+  it('does not keep what came of a batch beside the answer to another question', async () => {
+    may('commands.read', 'commands.cancel', 'clients.read');
+    await visit();
+    await list([command('1')]);
+    page.querySelector<HTMLInputElement>('tbody input[type=checkbox]')?.click();
+    await until(() => button('Cancel them (1)') !== undefined);
+    button('Cancel them (1)')?.click();
+    (await request(({ url }) => url === '/api/commands/1/cancel')).flush(command('1'));
+    await until(() => page.querySelector('.outcome') !== null);
+    void TestBed.inject(Router).navigateByUrl('/commands?action=print');
+    await list([]);
+    expect(page.querySelector('.outcome')).toBeNull();
+  });
+
   it('drops the answer to a question that was changed meanwhile', async () => {
     await visit();
     const old = await request(({ url }) => url === '/api/commands');
