@@ -19,7 +19,8 @@ class Any {}
 const drawnBare = (all: Routes): Routes =>
   all.map(({ loadComponent, loadChildren, children, ...route }) => ({
     ...route,
-    ...((loadComponent ?? loadChildren) && { component: Any }),
+    ...(loadComponent && { component: Any }),
+    ...(loadChildren && { loadChildren: async () => drawnBare((await loadChildren()) as Routes) }),
     ...(children && { children: drawnBare(children) }),
   }));
 
@@ -50,6 +51,22 @@ describe('the addresses', () => {
 
   it('lead a visitor to the log-in, and from there to where they wanted to go', async () => {
     expect((await visit('/clients/c1?x=1', null)).url).toBe('/login?next=%2Fclients%2Fc1%3Fx%3D1');
+  });
+
+  it.each(['/audit?action=auth.login', '/access'])(
+    'of a visitor to %s stay as they are until the log-in',
+    async (url) => {
+      expect((await visit(url, null)).url).toBe(`/login?next=${encodeURIComponent(url)}`);
+    },
+  );
+
+  it.each<[string, Permission[], string]>([
+    ['/audit?action=auth.login', ['audit.read'], '/audit?action=auth.login'],
+    ['/audit', ['audit.export'], '/audit/exports'],
+    ['/access', ['users.manage', 'roles.manage'], '/access/users'],
+    ['/access', ['grants.manage'], '/access/grants'],
+  ])('%s leads those with %j to %s', async (address, permissions, url) => {
+    expect((await visit(address, permissions)).url).toBe(url);
   });
 
   it('of a page that one may not see do not exist', async () => {

@@ -161,10 +161,13 @@ describe('the session', () => {
     const ended = firstValueFrom(http.get('/api/a')).catch((error: { status: number }) => error.status);
     server.expectOne('/api/a').flush({}, refused);
     await settle();
-    server.expectOne('/api/auth/refresh').flush({}, refused);
+    server.expectOne('/api/auth/refresh').flush({ code: 'unauthorized' }, refused);
     expect(await ended).toBe(401);
     expect(session.user()).toBeNull();
     expect(session.token).toBeNull();
+    expect(session.trouble()?.code).toBe('unauthorized');
+    await logIn();
+    expect(session.trouble()).toBeNull();
   });
 
   it('logs out after a renewal under way, which would log in again', async () => {
@@ -179,6 +182,18 @@ describe('the session', () => {
     await out;
     expect(session.user()).toBeNull();
     await jest.advanceTimersByTimeAsync(600_000);
+  });
+
+  it('gives no reason after a log-out, also of a session that had ended', async () => {
+    await logIn();
+    void session.refresh().catch(() => undefined);
+    const out = session.logOut().catch(() => undefined);
+    server.expectOne('/api/auth/refresh').flush({ code: 'unauthorized' }, refused);
+    await settle();
+    server.expectOne('/api/auth/logout').flush({ code: 'unauthorized' }, refused);
+    await out;
+    expect(session.user()).toBeNull();
+    expect(session.trouble()).toBeNull();
   });
 
   it('logs out here when another tab does', async () => {

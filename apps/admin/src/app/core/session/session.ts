@@ -26,7 +26,10 @@ export class Session {
   private timer?: ReturnType<typeof setTimeout>;
 
   readonly user = this.current.asReadonly();
-  /** Why an earlier session could not be restored, if the server did not simply say that it has ended. */
+  /**
+   * Why there is no session: it ended while somebody was at work, or an earlier one could not be restored and the server did not simply
+   * say that it has ended. A log-out needs no reason.
+   */
   readonly trouble = this.fault.asReadonly();
 
   get token(): string | null {
@@ -71,6 +74,7 @@ export class Session {
       await firstValueFrom(this.http.post('/api/auth/logout', null));
     } finally {
       this.end();
+      this.fault.set(null);
     }
   }
 
@@ -86,8 +90,10 @@ export class Session {
       this.accept(tokens);
       return tokens.accessToken;
     } catch (error) {
-      if (error instanceof HttpErrorResponse && error.status === 401) this.end();
-      else if (this.accessToken) this.renewLater(RENEW_AGAIN_MS);
+      if (error instanceof HttpErrorResponse && error.status === 401) {
+        this.fault.set(toProblem(error));
+        this.end();
+      } else if (this.accessToken) this.renewLater(RENEW_AGAIN_MS);
       throw error;
     }
   }

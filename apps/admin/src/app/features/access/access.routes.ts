@@ -8,6 +8,8 @@ export const routes: Routes = [
     path: '',
     loadComponent: () => import('./access.page').then((m) => m.AccessPage),
     children: [
+      // Visitors keep the address that they are led back to: which page is theirs is known after the log-in.
+      { path: '', pathMatch: 'full', canMatch: [(): boolean => inject(Session).user() === null], children: [] },
       {
         path: '',
         pathMatch: 'full',

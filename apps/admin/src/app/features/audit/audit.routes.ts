@@ -12,7 +12,7 @@ export const routes: Routes = [
         path: '',
         pathMatch: 'full',
         title: 'audit',
-        canMatch: [(): boolean => may(inject(Session).user(), 'audit.read')],
+        canMatch: [isLog],
         loadComponent: () => import('./audit.page').then((m) => m.AuditPage),
       },
       { path: '', pathMatch: 'full', redirectTo: 'exports' },
@@ -30,3 +30,9 @@ export const routes: Routes = [
     ],
   },
 ];
+
+/** For those who may not read it the exports are the first page. Visitors keep the address that they are led back to. */
+function isLog(): boolean {
+  const user = inject(Session).user();
+  return user === null || may(user, 'audit.read');
+}

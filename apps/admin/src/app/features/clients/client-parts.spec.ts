@@ -84,7 +84,7 @@ describe('the parts of a client’s page', () => {
   async function type(selector: string, value: string, root: ParentNode = part): Promise<void> {
     const field = (await shows(selector, '', root)) as HTMLInputElement;
     field.value = value;
-    field.dispatchEvent(new Event('input'));
+    field.dispatchEvent(new Event('input', { bubbles: true }));
     await fixture.whenStable();
   }
 
@@ -124,6 +124,31 @@ describe('the parts of a client’s page', () => {
       await submit();
       await shows('gw-tag-field [role=alert]', 'is too long');
       expect(part.querySelector<HTMLInputElement>('input[formControlName=name]')?.value).toBe('till-3');
+    });
+
+    it('do not say that they are saved any more once something is changed or a save is refused', async () => {
+      await open(ClientSettingsForm);
+      const said = (): string | undefined => part.querySelector('[role=status]')?.textContent?.trim();
+      api.update.mockResolvedValue(CLIENT);
+      await submit();
+      await shows('[role=status]', 'Saved');
+      api.update.mockRejectedValue(refusal('name', 'is not free'));
+      await submit();
+      await shows('gw-problem-notice');
+      expect(said()).toBe('');
+
+      api.update.mockResolvedValue(CLIENT);
+      await submit();
+      await shows('[role=status]', 'Saved');
+      await type('input[formControlName=name]', 'till-2');
+      expect(said()).toBe('');
+      api.update.mockResolvedValue({ ...CLIENT, name: 'till-2' });
+      await submit();
+      await shows('[role=status]', 'Saved');
+      const remove = await shows('button[aria-label="Remove tills"]');
+      await press('', remove.parentElement as HTMLElement);
+      await fixture.whenStable();
+      expect(said()).toBe('');
     });
 
     it('show one value for a label, the last that was typed', async () => {

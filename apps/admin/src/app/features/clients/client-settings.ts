@@ -32,8 +32,15 @@ import { ko } from './words/ko';
       @if (problem(); as problem) {
         <gw-problem-notice [problem]="problem" />
       }
-      <form [formGroup]="form" (ngSubmit)="save()">
-        <gw-client-fields [form]="form" [problem]="problem()" [(groups)]="groups" [(labels)]="labels" />
+      <form [formGroup]="form" (ngSubmit)="save()" (input)="isSaved.set(false)">
+        <gw-client-fields
+          [form]="form"
+          [problem]="problem()"
+          [(groups)]="groups"
+          [(labels)]="labels"
+          (groupsChange)="isSaved.set(false)"
+          (labelsChange)="isSaved.set(false)"
+        />
         <div class="foot">
           <button matButton="filled" type="submit" [disabled]="busy()" disabledInteractive>
             {{ text().common.save }}
@@ -72,6 +79,7 @@ export class ClientSettingsForm {
   protected readonly groups = signal<readonly string[]>([]);
   protected readonly labels = signal<readonly string[]>([]);
   protected readonly busy = signal(false);
+  /** Whether what the fields show is what was saved last. */
   protected readonly isSaved = signal(false);
   protected readonly problem = signal<Problem | null>(null);
   /** What the fields began with. */
@@ -88,6 +96,7 @@ export class ClientSettingsForm {
     if (!this.fields().check() || this.busy()) return;
     this.busy.set(true);
     this.problem.set(null);
+    this.isSaved.set(false);
     try {
       const client = await this.api.update(this.client().id, this.changes());
       this.begin(client);

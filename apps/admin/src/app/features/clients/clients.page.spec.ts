@@ -93,6 +93,16 @@ describe('the page of all clients', () => {
     expect(page.querySelectorAll('[role=columnheader]')).toHaveLength(6);
   });
 
+  it('counts nobody while it does not know them', async () => {
+    await visit();
+    server.expectOne(({ url }) => url === '/api/clients').error(new ProgressEvent('error'));
+    await until(() => page.querySelector('[role=alert]') !== null);
+    expect(says('online')).toBe(false);
+    [...page.querySelectorAll('button')].find((button) => button.textContent?.trim() === 'Try again')?.click();
+    await list([]);
+    expect(says('0 of 0 online')).toBe(true);
+  });
+
   it('takes its filters from the address, and puts them there', async () => {
     await visit('/clients?status=online&group=tills&label=site%3Dseoul');
     const tags = { groups: ['tills'], labels: { site: 'seoul' } };

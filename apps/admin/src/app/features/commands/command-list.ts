@@ -2,7 +2,7 @@ import { DestroyRef, inject, Injectable, signal } from '@angular/core';
 import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { EventStream } from '../../core/events/event-stream';
 import { type Problem, toProblem } from '../../core/http/problem';
-import type { Command, News } from '../../core/http/wire';
+import type { Command, News, Page } from '../../core/http/wire';
 import { ClientNames } from './client-names';
 import { type CommandFilters, CommandsApi } from './commands-api';
 
@@ -64,16 +64,21 @@ export class CommandList {
     return this.read(() => this.readPage(this.nextCursor() ?? undefined));
   }
 
-  /** Reads again what is shown, as far as one call reaches; older rows stay. */
+  /** Reads again as many as are shown, page by page, so that no row stays as it was; what sank below them comes with "load more". */
   refresh(): Promise<void> {
     return this.read(async () => {
-      const limit = Math.min(MOST_AT_ONCE, Math.max(PAGE, this.rows().length));
-      const { items, nextCursor } = await this.api.list(this.filters, limit);
+      const wanted = Math.max(PAGE, this.rows().length);
+      const items: Command[] = [];
+      let cursor: string | null = null;
+      do {
+        const limit = Math.min(MOST_AT_ONCE, wanted - items.length);
+        const page: Page<Command> = await this.api.list(this.filters, limit, cursor ?? undefined);
+        items.push(...page.items);
+        cursor = page.nextCursor;
+      } while (cursor !== null && items.length < wanted);
       return () => {
-        const last = items.at(-1);
-        const older = last && nextCursor ? this.rows().filter(({ id }) => id < last.id) : [];
-        this.rows.set([...items, ...older]);
-        if (older.length === 0) this.nextCursor.set(nextCursor);
+        this.rows.set(items);
+        this.nextCursor.set(cursor);
       };
     });
   }

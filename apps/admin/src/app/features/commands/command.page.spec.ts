@@ -142,6 +142,13 @@ describe('the page of one command', () => {
     await shows('.explained', 'it may or may not have happened');
   });
 
+  it('says that there is no result where the machine reported none', async () => {
+    is('failed', { errorMessage: 'paper jam', result: { success: false, data: null, durationMs: 10 } });
+    await open();
+    await shows('section[aria-labelledby=result]', 'The command ended without a result');
+    expect(page.querySelector('pre[aria-labelledby=result]')).toBeNull();
+  });
+
   it('shows a picture as a picture', async () => {
     is('completed');
     Object.assign(URL, { createObjectURL: () => 'blob:picture', revokeObjectURL: () => undefined });

@@ -204,6 +204,37 @@ describe('the list of commands', () => {
     expect(rows()).toHaveLength(3);
   });
 
+  it('reads again every row that is shown, also those beyond what one call reaches', async () => {
+    await visit();
+    const all = Array.from({ length: 250 }, (_, at) => command(`${900 - at}`));
+    await list(all, '651');
+    for (let id = 700; id > 690; id--) commandNews.next(news(`${id}`, { status: 'completed' }));
+    const now = [command('901'), ...all.map((one) => ({ ...one, status: 'completed' as const }))];
+    const first = await list(now.slice(0, 200), '702');
+    expect(first.request.params.toString()).toBe('limit=200');
+    const second = await list(now.slice(200, 250), '652');
+    expect(second.request.params.toString()).toBe('limit=50&cursor=702');
+    expect(rows()).toHaveLength(250);
+    expect(rows().filter((row) => row.includes('Completed'))).toHaveLength(249);
+    button('Load more')?.click();
+    expect((await list(now.slice(250))).request.params.get('cursor')).toBe('652');
+    expect(rows()).toHaveLength(251);
+  });
+
+  it('does not keep what came of a batch beside the answer to another question', async () => {
+    may('commands.read', 'commands.cancel', 'clients.read');
+    await visit();
+    await list([command('1')]);
+    page.querySelector<HTMLInputElement>('tbody input[type=checkbox]')?.click();
+    await until(() => button('Cancel them (1)') !== undefined);
+    button('Cancel them (1)')?.click();
+    (await request(({ url }) => url === '/api/commands/1/cancel')).flush(command('1'));
+    await until(() => page.querySelector('.outcome') !== null);
+    void TestBed.inject(Router).navigateByUrl('/commands?action=print');
+    await list([]);
+    expect(page.querySelector('.outcome')).toBeNull();
+  });
+
   it('drops the answer to a question that was changed meanwhile', async () => {
     await visit();
     const old = await request(({ url }) => url === '/api/commands');

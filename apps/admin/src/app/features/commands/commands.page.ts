@@ -83,15 +83,15 @@ export class CommandsPage {
       const clientId = this.client();
       const action = this.action();
       const batchId = this.batch();
-      untracked(
-        () =>
-          void this.list.load({
-            ...(status && { status }),
-            ...(clientId && { clientId }),
-            ...(action && { action }),
-            ...(batchId && { batchId }),
-          }),
-      );
+      untracked(() => {
+        this.selection.outcome.set(null);
+        void this.list.load({
+          ...(status && { status }),
+          ...(clientId && { clientId }),
+          ...(action && { action }),
+          ...(batchId && { batchId }),
+        });
+      });
     });
   }
 

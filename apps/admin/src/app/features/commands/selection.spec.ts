@@ -47,4 +47,17 @@ describe('the commands that are chosen', () => {
     expect(selection.reasons()[1]).toBe('이 클라이언트에서 print 동작을 실행하도록 허용되지 않았습니다');
     expect(selection.chosen()).toEqual([]);
   });
+
+  it('forget what came of those before when others are chosen', async () => {
+    api.retry.mockResolvedValue(undefined);
+    selection.toggleAll();
+    await selection.retry();
+    expect(selection.outcome()?.done).toBe(4);
+    selection.toggle('1');
+    expect(selection.outcome()).toBeNull();
+    await selection.retry();
+    expect(selection.outcome()?.done).toBe(1);
+    selection.toggleAll();
+    expect(selection.outcome()).toBeNull();
+  });
 });

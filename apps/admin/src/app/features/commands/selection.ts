@@ -36,7 +36,7 @@ export class Selection {
   );
   readonly isOffered = computed(() => may(this.user(), 'commands.cancel', 'commands.retry'));
   readonly busy = signal(false);
-  /** What came of it. */
+  /** What came of it; until somebody chooses or asks for something else, which it would seem to be about. */
   readonly outcome = signal<{ done: number; problems: readonly Problem[] } | null>(null);
   /** Why some were refused, each reason once. */
   readonly reasons = computed(() => [
@@ -53,10 +53,12 @@ export class Selection {
   }
 
   toggle(id: string): void {
+    this.outcome.set(null);
     this.ids.update((ids) => new Set(ids.has(id) ? [...ids].filter((other) => other !== id) : [...ids, id]));
   }
 
   toggleAll(): void {
+    this.outcome.set(null);
     this.ids.set(this.isAll() ? new Set() : new Set(this.list.rows().map(({ id }) => id)));
   }
 

@@ -125,6 +125,15 @@ describe('the log-in page', () => {
     expect(alert()).toContain('The server cannot be reached');
   });
 
+  it('says that a session has ended, which is no wrong password', async () => {
+    trouble.set({ status: 401, code: 'unauthorized', detail: '', errors: [], requestId: null });
+    await fixture.whenStable();
+    expect(alert()).toContain('Your session has ended');
+    session.logIn.mockRejectedValue(refusal(401, 'unauthorized'));
+    await fill({ [EMAIL]: 'a@b.c', [PASSWORD]: 'wrong' });
+    expect(alert()).toContain('The e-mail or the password is wrong');
+  });
+
   it('offers the single sign-on that the server has, and comes back to where the person wanted to go', async () => {
     expect(page.querySelector('a')).toBeNull();
     fixture.componentRef.setInput('next', '/commands?status=failed');

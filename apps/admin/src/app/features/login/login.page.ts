@@ -78,7 +78,7 @@ export class LoginPage {
   protected readonly problem = computed(() => this.failure() ?? this.session.trouble());
   /** A wrong password is a 401 like an ended session, and needs other words. */
   protected readonly ownWords = computed(() =>
-    this.problem()?.code === 'unauthorized' ? this.words().badCredentials : null,
+    this.failure()?.code === 'unauthorized' ? this.words().badCredentials : null,
   );
   /** The name of the single sign-on, if there is one. */
   protected readonly signOn = signal<string | null>(null);

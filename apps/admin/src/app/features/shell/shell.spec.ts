@@ -8,6 +8,7 @@ import { Subject } from 'rxjs';
 import { type Connection, EventStream } from '../../core/events/event-stream';
 import type { Me } from '../../core/http/wire';
 import { I18n } from '../../core/i18n/i18n';
+import { NewVersion } from '../../core/new-version';
 import { Session } from '../../core/session/session';
 import { Shell } from './shell';
 
@@ -173,6 +174,15 @@ describe('the shell', () => {
     await type(field, 'xyzzy');
     await until(() => dialog()?.querySelector('[role=status]')?.textContent?.includes('Nothing found'));
     expect(options()).toEqual([]);
+  });
+
+  it('stays where it is and says why when a page cannot be loaded, until another one is asked for', async () => {
+    void TestBed.inject(NewVersion).load(new TypeError('Failed to fetch dynamically imported module'), '/audit');
+    server.expectOne('/').error(new ProgressEvent('error'));
+    const notice = await until(() => document.querySelector('main [role=alert]'));
+    expect(notice.textContent).toContain('The server cannot be reached');
+    await router.navigateByUrl('/clients');
+    await until(() => document.querySelector('main [role=alert]') === null);
   });
 
   it('counts how long nothing was heard of the server, without reading every second out', async () => {

@@ -5,17 +5,19 @@ import { Router, RouterLink, RouterLinkActive, RouterOutlet } from '@angular/rou
 import { EventStream } from '../../core/events/event-stream';
 import { RightsWatch } from '../../core/session/rights-watch';
 import { I18n, LANGUAGES, type Language } from '../../core/i18n/i18n';
+import { NewVersion } from '../../core/new-version';
 import { Session } from '../../core/session/session';
 import { Theme, THEMES } from '../../core/theme/theme';
 import { pagesOf } from '../../pages';
 import { Icon } from '../../shared/icon';
 import { LiveBadge } from '../../shared/live-badge';
+import { ProblemNotice } from '../../shared/problem-notice';
 import { Shortcuts } from './shortcuts';
 
 /** The frame around every page of somebody who is logged in. */
 @Component({
   selector: 'gw-shell',
-  imports: [Icon, LiveBadge, MatButtonModule, MatMenuModule, RouterLink, RouterLinkActive, RouterOutlet],
+  imports: [Icon, LiveBadge, MatButtonModule, MatMenuModule, ProblemNotice, RouterLink, RouterLinkActive, RouterOutlet],
   providers: [Shortcuts],
   templateUrl: './shell.html',
   styleUrl: './shell.scss',
@@ -26,6 +28,8 @@ export class Shell {
   private readonly router = inject(Router);
   protected readonly shortcuts = inject(Shortcuts);
   protected readonly connection = inject(EventStream).connection;
+  /** Why a page or a dialog could not be loaded. */
+  protected readonly problem = inject(NewVersion).problem;
   protected readonly i18n = inject(I18n);
   protected readonly theme = inject(Theme);
   protected readonly themes = THEMES;

@@ -5,6 +5,7 @@ import { takeUntilDestroyed } from '@angular/core/rxjs-interop';
 import { Router } from '@angular/router';
 import { fromEvent } from 'rxjs';
 import { I18n } from '../../core/i18n/i18n';
+import { NewVersion } from '../../core/new-version';
 import { Session } from '../../core/session/session';
 import { pagesOf } from '../../pages';
 
@@ -20,6 +21,7 @@ export class Shortcuts {
   private readonly router = inject(Router);
   private readonly document = inject(DOCUMENT);
   private readonly injector = inject(Injector);
+  private readonly newVersion = inject(NewVersion);
   private readonly user = inject(Session).user;
   private readonly text = inject(I18n).text;
   private goesUntil = 0;
@@ -29,7 +31,7 @@ export class Shortcuts {
       .pipe(takeUntilDestroyed())
       .subscribe((event) => this.press(event));
     // So that it is there at once when somebody types on.
-    afterNextRender(() => void loadPalette());
+    afterNextRender(() => void loadPalette().catch(() => undefined));
   }
 
   openPalette(): void {
@@ -76,7 +78,12 @@ export class Shortcuts {
 
   private async open(load: () => Promise<Type<unknown>>, config: DialogConfig<unknown, DialogRef>): Promise<void> {
     if (this.isCovered()) return;
-    const component = await load();
+    let component: Type<unknown>;
+    try {
+      component = await load();
+    } catch (error) {
+      return this.newVersion.load(error, this.router.url);
+    }
     if (!this.isCovered()) this.dialog.open(component, { ...config, panelClass: 'gw-dialog', ariaModal: true });
   }
 
