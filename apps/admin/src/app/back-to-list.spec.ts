@@ -5,10 +5,12 @@ import { PageTest } from '../testing/page-test';
 import { UserPage } from './features/access/user.page';
 import { AuditEntryPage } from './features/audit/audit-entry.page';
 import { ClientPage } from './features/clients/client.page';
+import { CommandPage } from './features/commands/command.page';
 import { ListFilters } from './shared/list-filters';
 
 const PAGES: [list: string, page: Type<unknown>][] = [
   ['/clients', ClientPage],
+  ['/commands', CommandPage],
   ['/audit', AuditEntryPage],
   ['/access/users', UserPage],
 ];

@@ -13,6 +13,7 @@ import { I18n } from '../../core/i18n/i18n';
 import { Session } from '../../core/session/session';
 import { EmptyState } from '../../shared/empty-state';
 import { Icon } from '../../shared/icon';
+import { ListFilters } from '../../shared/list-filters';
 import { ProblemNotice } from '../../shared/problem-notice';
 import { injectServerWords } from '../../shared/server-words';
 import { StateChip } from '../../shared/state-chip';
@@ -73,6 +74,7 @@ export class CommandPage {
   private readonly i18n = inject(I18n);
   protected readonly text = this.i18n.text;
   protected readonly words = this.i18n.words({ en, ko });
+  protected readonly filters = inject(ListFilters).of('/commands');
   protected readonly inWords = injectServerWords();
 
   protected readonly shown = signal<Shown | null>(null);
