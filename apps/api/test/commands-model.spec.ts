@@ -9,8 +9,8 @@ interface State {
   attempt: number;
   /** The latest result that was taken, and the attempt that it was of. */
   reported: { attempt: number; success: boolean } | null;
-  /** The latest attempt whose output was taken. */
-  printed: number | null;
+  /** The attempts whose output, the same each time, was taken. */
+  printed: readonly number[];
 }
 
 /** `late` counts back from the attempt that is current when the round begins: 0 is that one. */
@@ -43,9 +43,9 @@ function step(state: State, { call, attempt }: Omit<Answered, 'status'>): [statu
       if (state.status === 'running') return [200, state];
       return state.status === 'dispatched' ? moved('running') : conflict;
     case 'output':
-      if (attempt !== state.attempt) return conflict;
-      if (TAKES_OUTPUT.includes(state.status)) return [200, { ...state, printed: attempt }];
-      return state.printed === attempt ? [200, state] : conflict;
+      if (state.printed.includes(attempt)) return [200, state];
+      if (attempt !== state.attempt || !TAKES_OUTPUT.includes(state.status)) return conflict;
+      return [200, { ...state, printed: [...state.printed, attempt] }];
     case 'result':
       if (state.reported?.attempt === attempt) return state.reported.success === call.success ? [200, state] : conflict;
       if (attempt !== state.attempt || !TAKES_RESULT.includes(state.status)) return conflict;
@@ -122,7 +122,7 @@ describe('the state machine of a command', () => {
 
   const play = async (rounds: readonly Round[]): Promise<void> => {
     const id = await env.command(client.id);
-    let state: State = { status: 'dispatched', attempt: 1, reported: null, printed: null };
+    let state: State = { status: 'dispatched', attempt: 1, reported: null, printed: [] };
     expect(await rest(id)).toMatchObject({ status: 'dispatched', attempt: 1 });
     for (const each of rounds) {
       if ('passes' in each) {
