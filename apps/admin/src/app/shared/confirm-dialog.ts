@@ -25,18 +25,10 @@ export interface Question {
       <h2 id="question">{{ question.title }}</h2>
       <p>{{ question.lead }}</p>
       @if (question.typed; as typed) {
-        <!-- Not in the label, which is one line and cuts off a long name. -->
-        <p id="typed">{{ text().common.typeToConfirm(typed) }}</p>
+        <!-- Not a label of the field's own, which is one line and cuts off a long name. -->
+        <label for="typed">{{ text().common.typeToConfirm(typed) }}</label>
         <mat-form-field appearance="outline">
-          <mat-label>{{ text().common.confirmation }}</mat-label>
-          <input
-            #field
-            matInput
-            aria-describedby="typed"
-            autocomplete="off"
-            spellcheck="false"
-            (input)="answer.set(field.value)"
-          />
+          <input #field matInput id="typed" autocomplete="off" spellcheck="false" (input)="answer.set(field.value)" />
         </mat-form-field>
       }
       <div class="buttons">
@@ -54,7 +46,8 @@ export interface Question {
       gap: 8px;
       padding: 24px;
     }
-    p {
+    p,
+    label {
       margin: 0 0 8px;
       overflow-wrap: anywhere;
     }

@@ -57,7 +57,6 @@ export const en = {
     done: 'I have kept it',
     chosen: 'Chosen so far',
     removeTag: (tag: string): string => `Remove ${tag}`,
-    confirmation: 'Confirmation',
     typeToConfirm: (name: string): string => `Type ${name} to confirm`,
   },
   user: {

@@ -59,7 +59,6 @@ export const ko: Catalogue = {
     done: '보관했습니다',
     chosen: '선택한 값',
     removeTag: (tag) => `${tag} 제거`,
-    confirmation: '확인 입력',
     typeToConfirm: (name) => `확인을 위해 ${name} 입력`,
   },
   user: {
