@@ -37,6 +37,8 @@ describe('the overview', () => {
       expect(all.commands.ended.at(-1)).toMatchObject({ completed: 1, failed: 1, pending: 2 });
       expect(all.throughput.perMinute).toBeCloseTo(2 / 5);
       expect(all.latency.waitingMs?.p50).toBeGreaterThanOrEqual(0);
+      // Neither said when it started.
+      expect(all.latency.runningMs).toBeNull();
       expect(all.failedLately).toMatchObject([{ id: bad, clientName: 'here', status: 'failed', errorMessage: 'no paper' }]);
       expect(all.waiting).toMatchObject([{ clientName: 'away', status: 'offline', pending: 2 }]);
     });

@@ -125,10 +125,11 @@ export class OverviewReader {
   private async speed(at: Date, who: Person): Promise<Pick<Overview, 'throughput' | 'latency'>> {
     const since = new Date(at.getTime() - LATELY_MS);
     const conditions = this.commands(who).and(`c.status IN ('completed', 'failed') AND c.completed_at >= ?`, since);
+    // A result without a start says both at once, and nothing of how long it ran.
     const percentiles = (span: string): string => `percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM ${span}) * 1000)`;
     const [row] = await this.database.query<{ ended: number; waiting: number[] | null; running: number[] | null }[]>(
       `SELECT count(*)::integer AS ended, ${percentiles('coalesce(c.started_at, c.completed_at) - greatest(c.created_at, c.not_before)')} AS waiting,
-         ${percentiles('c.completed_at - c.started_at')} AS running
+         ${percentiles(`nullif(c.completed_at - c.started_at, interval '0')`)} AS running
        FROM ${this.newest(since, conditions)} c WHERE ${conditions.sql}`,
       conditions.values,
     );

@@ -190,7 +190,7 @@ export const en = {
     actionMissing: 'Choose an action',
     permission: 'Permission',
     payload: 'Payload (optional)',
-    payloadHint: 'A JSON object, to hold it against the limits',
+    payloadHint: 'JSON, held against the limits',
     payloadWrong: 'This is not a JSON object',
     ask: 'Explain',
     yes: (who: string): string => `Yes, ${who} may do this.`,

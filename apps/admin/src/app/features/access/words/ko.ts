@@ -186,7 +186,7 @@ export const ko: Words = {
     actionMissing: '동작을 선택하세요',
     permission: '권한',
     payload: '페이로드(선택)',
-    payloadHint: '제한과 비교할 JSON 객체',
+    payloadHint: '제한과 비교할 JSON',
     payloadWrong: 'JSON 객체가 아닙니다',
     ask: '진단하기',
     yes: (who) => `예, ${who} 님은 할 수 있습니다.`,
