@@ -57,6 +57,18 @@ describe('the exports', () => {
     expect(test.text).toContain('No export yet');
   });
 
+  it('are as the news said last, though a list that was read before comes after it', async () => {
+    test.opened.next();
+    const call = await test.call('/api/audit/exports');
+    test.news.next(order('e1', { status: 'completed', progress: 100, rows: 3000, bytes: 10, sha256: 'ab12' }));
+    call.flush({ items: [order('e1', { status: 'running' })], nextCursor: null });
+    await test.until(() => test.has('Download'));
+    // What was heard before the list was asked for is in the list.
+    test.opened.next();
+    await test.answer('/api/audit/exports', { items: [], nextCursor: null });
+    expect(test.text).toContain('No export yet');
+  });
+
   it('are ordered whole, and keep the page when the order is refused', async () => {
     await test.click('CSV, for spreadsheets');
     const call = await test.call('/api/audit/exports', 'POST');

@@ -41,6 +41,8 @@ export class ExportsPage {
   /** The one that is being downloaded. */
   protected readonly underWay = signal<string | null>(null);
   protected readonly ordered = signal(false);
+  /** The news since the list was last asked for. */
+  private heard = new Map<string, AuditExport>();
   /** For the newest file that is ready, so that the line can be pasted as it is. */
   protected readonly verifyLine = computed(() => {
     const ready = this.exports()?.find(({ status }) => status === 'completed');
@@ -59,8 +61,11 @@ export class ExportsPage {
 
   protected load(): Promise<boolean> {
     return this.reading.run(async () => {
+      const heard = (this.heard = new Map<string, AuditExport>());
       const { items, nextCursor } = await this.api.exports();
       this.exports.set(items);
+      // The list may have been read before what was heard while it was on its way.
+      for (const news of heard.values()) this.show(news);
       this.nextCursor.set(nextCursor);
     });
   }
@@ -113,6 +118,11 @@ export class ExportsPage {
   }
 
   private note(news: AuditExport): void {
+    this.heard.set(news.id, news);
+    this.show(news);
+  }
+
+  private show(news: AuditExport): void {
     this.exports.update((known) => {
       if (!known) return known;
       return known.some(({ id }) => id === news.id)
