@@ -91,14 +91,13 @@ export class Postman implements BeforeApplicationShutdown {
   private async work(id: string): Promise<void> {
     const claimed = await this.claim(id);
     if (!claimed) return;
+    // Not beyond the try itself: a failed one decides when the next is due.
     const lease = setInterval(() => void this.renew(claimed), RENEW_MS);
     try {
-      await this.bring(claimed);
+      await this.bring(claimed).finally(() => clearInterval(lease));
     } catch (error) {
       await this.putBack(claimed, error as Error);
       return;
-    } finally {
-      clearInterval(lease);
     }
     // Whoever has the claim by now: what has arrived is not brought again.
     await this.database.query(`UPDATE alert_deliveries SET state = 'delivered', delivered_at = now(), last_error = NULL WHERE id = $1 AND state <> 'delivered'`, [id]);

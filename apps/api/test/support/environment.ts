@@ -19,7 +19,7 @@ export const ADMIN = { email: 'admin@example.com', password: 'correct horse batt
 /** A running server on a database of its own, with an admin logged in. */
 export class TestEnvironment {
   private readonly agents: FakeAgent[] = [];
-  /** Of the tests themselves: a new connection for each statement took a tenth of all their time. */
+  /** For the statements of the tests themselves: a connection of its own for each would cost more than most of them. */
   private readonly pool: Pool;
 
   private constructor(
